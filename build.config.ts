@@ -1,0 +1,24 @@
+// What the page's build, the command line's build and the tests have in common.
+
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+
+function commit(): string {
+  try {
+    return execFileSync("git", ["rev-parse", "--short", "HEAD"], { stdio: ["ignore", "pipe", "ignore"] })
+      .toString()
+      .trim();
+  } catch {
+    return "unknown";
+  }
+}
+
+const { version } = JSON.parse(readFileSync(new URL("package.json", import.meta.url), "utf8"));
+
+export const define = { __VERSION__: JSON.stringify(version), __COMMIT__: JSON.stringify(commit()) };
+
+/** Timers are finest, and WebGPU is offered, in a cross-origin isolated secure context. */
+export const isolationHeaders = {
+  "Cross-Origin-Opener-Policy": "same-origin",
+  "Cross-Origin-Embedder-Policy": "require-corp",
+};

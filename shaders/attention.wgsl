@@ -1,0 +1,121 @@
+// O = softmax(Q·Kᵀ / √headDim) · V with grouped-query heads and a causal bound, in one pass over the
+// keys (online softmax: Milakov & Gimelshein 2018; Dao et al. 2022).
+//
+// The queries are the last ones of the sequence: query i sits at position keys - queries + i and sees
+// the keys up to its own position, at most `window` of them. One query over a cache is decode; as many
+// queries as keys is prefill. Rows are padded to whole vec4s; HEAD_WORDS of them make a head.
+//   Q, O: (batch · queries · heads, headDim)      K, V: (batch · kvHeads · keys, headDim)
+//
+// A workgroup takes ROWS rows of one key/value head. A row is one query of one of the query heads that
+// share the key/value head, so that each key is read once for all of them.
+//
+// Prelude: elem, HEAD_WORDS, ROWS, THREADS, KEYS (divides THREADS); derived from these
+// ROWS_PER_THREAD = ⌈ROWS / (THREADS / KEYS)⌉ and SLOTS = ⌈ROWS · HEAD_WORDS / THREADS⌉.
+
+struct Shape { batch: u32, queries: u32, keys: u32, heads: u32, kvHeads: u32, headDim: u32, window: u32 }
+
+@group(0) @binding(0) var<uniform> shape: Shape;
+@group(0) @binding(1) var<storage, read> q: array<vec4<elem>>;
+@group(0) @binding(2) var<storage, read> k: array<vec4<elem>>;
+@group(0) @binding(3) var<storage, read> v: array<vec4<elem>>;
+@group(0) @binding(4) var<storage, read_write> o: array<vec4<elem>>;
+
+const MASKED = -1e30;
+const ROW_STEP = THREADS / KEYS;
+
+var<workgroup> query: array<vec4f, ROWS * HEAD_WORDS>;
+var<workgroup> score: array<f32, ROWS * KEYS>;
+var<workgroup> highest: array<f32, ROWS>;
+var<workgroup> rescale: array<f32, ROWS>;
+
+@compute @workgroup_size(THREADS)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) grid: vec3u,
+  @builtin(local_invocation_index) thread: u32,
+) {
+  let sharing = shape.heads / shape.kvHeads;
+  let rows = shape.queries * sharing;
+  let tiles = (rows + ROWS - 1u) / ROWS;
+  let index = group.y * grid.x + group.x;
+  let kv_head = index / tiles % shape.kvHeads;
+  let sequence = index / tiles / shape.kvHeads;
+  if (sequence >= shape.batch) { return; }
+  let first = index % tiles * ROWS;
+  let last = min(first + ROWS, rows) - 1u;
+  let past = shape.keys - shape.queries;
+  let cache = (sequence * shape.kvHeads + kv_head) * shape.keys * HEAD_WORDS;
+
+  for (var i = thread; i < ROWS * HEAD_WORDS; i += THREADS) {
+    let row = min(first + i / HEAD_WORDS, last);
+    let at = (sequence * shape.queries + row / sharing) * shape.heads + kv_head * sharing + row % sharing;
+    query[i] = vec4f(q[at * HEAD_WORDS + i % HEAD_WORDS]) * inverseSqrt(f32(shape.headDim));
+  }
+  for (var r = thread; r < ROWS; r += THREADS) { highest[r] = MASKED; }
+
+  var acc: array<vec4f, SLOTS>;
+  var total: array<f32, SLOTS>;
+  let oldest = past + first / sharing;
+  let begin = select(0u, oldest + 1u - shape.window, oldest + 1u > shape.window);
+  let end = past + last / sharing + 1u;
+  let lane = thread % KEYS;
+
+  for (var tile = begin; tile < end; tile += KEYS) {
+    workgroupBarrier();
+    let key = tile + lane;
+    var dots: array<f32, ROWS_PER_THREAD>;
+    if (key < end) {
+      for (var word = 0u; word < HEAD_WORDS; word++) {
+        let column = vec4f(k[cache + key * HEAD_WORDS + word]);
+        for (var i = 0u; i < ROWS_PER_THREAD; i++) { // unroll
+          let r = min(thread / KEYS + i * ROW_STEP, ROWS - 1u);
+          dots[i] += dot(query[r * HEAD_WORDS + word], column);
+        }
+      }
+    }
+    for (var i = 0u; i < ROWS_PER_THREAD; i++) { // unroll
+      let r = thread / KEYS + i * ROW_STEP;
+      let position = past + min(first + r, last) / sharing;
+      if (r < ROWS) { score[r * KEYS + lane] = select(MASKED, dots[i], key <= position && key + shape.window > position); }
+    }
+    workgroupBarrier();
+
+    for (var r = thread; r < ROWS; r += THREADS) {
+      var peak = highest[r];
+      for (var i = 0u; i < KEYS; i++) { peak = max(peak, score[r * KEYS + i]); }
+      rescale[r] = exp(highest[r] - peak);
+      highest[r] = peak;
+    }
+    workgroupBarrier();
+
+    for (var i = thread; i < ROWS * KEYS; i += THREADS) {
+      score[i] = select(0.0, exp(score[i] - highest[i / KEYS]), score[i] > MASKED);
+    }
+    workgroupBarrier();
+
+    let seen = min(KEYS, end - tile);
+    for (var s = 0u; s < SLOTS; s++) { // unroll
+      let slot = min(thread + s * THREADS, ROWS * HEAD_WORDS - 1u);
+      let r = slot / HEAD_WORDS;
+      let at = cache + tile * HEAD_WORDS + slot % HEAD_WORDS;
+      var sum = acc[s] * rescale[r];
+      var weights = total[s] * rescale[r];
+      for (var i = 0u; i < seen; i++) {
+        let weight = score[r * KEYS + i];
+        sum = fma(vec4f(weight), vec4f(v[at + i * HEAD_WORDS]), sum);
+        weights += weight;
+      }
+      acc[s] = sum;
+      total[s] = weights;
+    }
+  }
+
+  for (var s = 0u; s < SLOTS; s++) { // unroll
+    let slot = thread + s * THREADS;
+    let row = first + slot / HEAD_WORDS;
+    if (slot < ROWS * HEAD_WORDS && row <= last) {
+      let at = (sequence * shape.queries + row / sharing) * shape.heads + kv_head * sharing + row % sharing;
+      o[at * HEAD_WORDS + slot % HEAD_WORDS] = vec4<elem>(acc[s] / total[s]);
+    }
+  }
+}

@@ -1,0 +1,78 @@
+// Y = X · Wᵀ for a few rows of X.  X is (M, K), W is (N, K), Y is (M, N), row-major with rows padded to
+// whole vec4s. Each weight is read once and used for all M rows.
+//
+// LANES threads share ROWS rows of W, striding along K together; a workgroup has TEAMS such teams.
+// The lanes' partial sums meet in workgroup memory.
+//
+// Prelude: elem, M (sizes the accumulators), LANES (a power of two), TEAMS, ROWS.
+
+struct Shape { M: u32, N: u32, K: u32 }
+
+@group(0) @binding(0) var<uniform> shape: Shape;
+@group(0) @binding(1) var<storage, read> x: array<vec4<elem>>;
+@group(0) @binding(2) var<storage, read> w: array<vec4<elem>>;
+@group(0) @binding(3) var<storage, read_write> y: array<elem>;
+
+const THREADS = LANES * TEAMS;
+const SUMS = M * ROWS;
+const SHARED = select(1u, THREADS * SUMS, LANES > 1u);
+
+var<workgroup> partial: array<f32, SHARED>;
+
+@compute @workgroup_size(THREADS)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) grid: vec3u,
+  @builtin(local_invocation_index) thread: u32,
+) {
+  let lane = thread % LANES;
+  let first = ((group.y * grid.x + group.x) * TEAMS + thread / LANES) * ROWS;
+  let words = (shape.K + 3u) / 4u;
+
+  var at: array<u32, ROWS>;
+  for (var r = 0u; r < ROWS; r++) { // unroll
+    at[r] = min(first + r, shape.N - 1u) * words;
+  }
+
+  var acc: array<array<f32, ROWS>, M>;
+  for (var k = lane; k < words; k += LANES) {
+    var input: array<vec4f, M>;
+    for (var m = 0u; m < M; m++) { // unroll
+      input[m] = vec4f(x[m * words + k]);
+    }
+    for (var r = 0u; r < ROWS; r++) { // unroll
+      let weight = vec4f(w[at[r] + k]);
+      for (var m = 0u; m < M; m++) { // unroll
+        acc[m][r] = fma(input[m].x, weight.x, fma(input[m].y, weight.y, fma(input[m].z, weight.z, fma(input[m].w, weight.w, acc[m][r]))));
+      }
+    }
+  }
+
+  if (LANES > 1u) {
+    for (var m = 0u; m < M; m++) { // unroll
+      for (var r = 0u; r < ROWS; r++) { // unroll
+        partial[(m * ROWS + r) * THREADS + thread] = acc[m][r];
+      }
+    }
+    for (var reach = LANES / 2u; reach > 0u; reach /= 2u) {
+      workgroupBarrier();
+      if (lane < reach) {
+        for (var i = 0u; i < SUMS; i++) { partial[i * THREADS + thread] += partial[i * THREADS + thread + reach]; }
+      }
+    }
+    // Lane 0 of each team reads only what it wrote itself.
+    for (var m = 0u; m < M; m++) { // unroll
+      for (var r = 0u; r < ROWS; r++) { // unroll
+        acc[m][r] = partial[(m * ROWS + r) * THREADS + thread];
+      }
+    }
+  }
+
+  if (lane > 0u) { return; }
+  let stride = (shape.N + 3u) / 4u * 4u;
+  for (var m = 0u; m < M; m++) { // unroll
+    for (var r = 0u; r < ROWS; r++) { // unroll
+      if (first + r < shape.N) { y[m * stride + first + r] = elem(acc[m][r]); }
+    }
+  }
+}

@@ -1,0 +1,48 @@
+// The page's side of the worker. One worker per run, started for it and ended with it.
+
+import * as Comlink from "comlink";
+import type { Progress } from "../engine/run";
+import type { Plan } from "../plan";
+import type { HostInfo, Result } from "../result";
+import type { Engine, RunOutcome } from "./worker";
+
+export interface Run {
+  /** Never rejects. */
+  readonly outcome: Promise<RunOutcome>;
+  /** Ends the worker at once. What was finished is kept, as a partial result. */
+  cancel(reason: string): void;
+}
+
+const hostInfo = (): HostInfo => ({
+  kind: "browser",
+  agent: navigator.userAgent.slice(0, 400),
+  crossOriginIsolated: globalThis.crossOriginIsolated,
+  mobile: /Mobi|Android/.test(navigator.userAgent),
+  logicalCores: navigator.hardwareConcurrency,
+});
+
+/** Starts a run. */
+export function startRun(plan: Plan, onProgress: (progress: Progress) => void): Run {
+  const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name: "tokenroof" });
+  const engine = Comlink.wrap<Engine>(worker);
+  let last: Result | undefined;
+
+  const { promise: outcome, resolve } = Promise.withResolvers<RunOutcome>();
+  const end = (ended: RunOutcome) => {
+    worker.terminate();
+    resolve(ended);
+  };
+  /** What is left when the worker does not finish. */
+  const stopped = (reason: string): RunOutcome =>
+    last === undefined
+      ? { ok: false, problem: reason }
+      : { ok: true, result: { ...last, completion: { status: "partial", reason: reason.slice(0, 400) } } };
+
+  const follow = (progress: Progress) => {
+    last = progress.result;
+    onProgress(progress);
+  };
+  worker.addEventListener("error", ({ message }) => end(stopped(`the worker failed: ${message}`)));
+  engine.run(plan, hostInfo(), Comlink.proxy(follow)).then(end, (error: unknown) => end(stopped(String(error))));
+  return { outcome, cancel: (reason) => end(stopped(reason)) };
+}

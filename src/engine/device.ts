@@ -1,0 +1,123 @@
+// A GPUDevice with everything it can give, and awaits that cannot hang: each one ends with the device's
+// loss or at a deadline.
+
+import type { DType } from "../kernels/kernel";
+import type { DeviceInfo } from "../result";
+
+/** The environment cannot do it: no adapter, or no device from it. */
+export class NoDevice extends Error {}
+
+/** The device is gone; nothing more can be measured on it. */
+export class DeviceLost extends Error {}
+
+const FEATURES: readonly GPUFeatureName[] = ["shader-f16", "timestamp-query", "subgroups"];
+
+// Limits whose defaults are smaller than what kernels and weights of this size want.
+const LIMITS = [
+  "maxBufferSize",
+  "maxStorageBufferBindingSize",
+  "maxComputeInvocationsPerWorkgroup",
+  "maxComputeWorkgroupSizeX",
+  "maxComputeWorkgroupStorageSize",
+  "maxComputeWorkgroupsPerDimension",
+] as const;
+
+const DEADLINE_SECONDS = 30;
+
+export interface Gpu {
+  readonly device: GPUDevice;
+  readonly info: DeviceInfo;
+  readonly limits: Readonly<Record<(typeof LIMITS)[number], number>>;
+  has(feature: GPUFeatureName): boolean;
+  /**
+   * Awaits a promise of the device. Throws DeviceLost when the device goes first, and an Error that names
+   * `what` after 30 s.
+   */
+  await<T>(promise: Promise<T>, what: string): Promise<T>;
+  close(): void;
+}
+
+/** Software adapters by the names they go by. */
+const SOFTWARE = /swiftshader|llvmpipe|lavapipe|microsoft basic render|\bwarp\b|software/i;
+
+function softwareReason(adapter: GPUAdapter, { vendor, architecture, device, description }: GPUAdapterInfo) {
+  const named = [vendor, architecture, device, description].find((text) => SOFTWARE.test(text));
+  if (named !== undefined) return `the adapter calls itself ${JSON.stringify(named.slice(0, 60))}`;
+  // Moved from the adapter to its info in Chrome 136.
+  const marked =
+    adapter.info.isFallbackAdapter ||
+    ("isFallbackAdapter" in adapter && (adapter as { isFallbackAdapter: unknown }).isFallbackAdapter === true);
+  return marked ? "the browser marks the adapter as a software fallback" : null;
+}
+
+/** Opens the adapter's device with all the features and limits that kernels use. Throws NoDevice. */
+export async function openDevice(gpu: GPU): Promise<Gpu> {
+  const adapter = await gpu.requestAdapter({ powerPreference: "high-performance" });
+  if (adapter === null) throw new NoDevice("WebGPU is here, but it has no adapter for this machine");
+  const features = FEATURES.filter((feature) => adapter.features.has(feature));
+  const limits = Object.fromEntries(LIMITS.map((limit) => [limit, adapter.limits[limit]])) as Gpu["limits"];
+  const device = await adapter
+    .requestDevice({ requiredFeatures: features, requiredLimits: limits })
+    .catch((error: unknown) => {
+      throw new NoDevice(`the adapter gave no device: ${error instanceof Error ? error.message : error}`);
+    });
+
+  const lost = device.lost.then(({ reason, message }): never => {
+    throw new DeviceLost(`device lost (${reason}): ${message || "no message"}`.slice(0, 300));
+  });
+  // Nobody may be waiting when it happens; the next await sees it.
+  lost.catch(() => {});
+
+  // GPUAdapterInfo serialises to {}: copied by name. https://github.com/gpuweb/gpuweb/issues/4894
+  const { vendor = "", architecture = "", device: name = "", description = "" } = adapter.info;
+  const info: DeviceInfo = {
+    vendor,
+    architecture,
+    device: name,
+    description,
+    software: softwareReason(adapter, adapter.info),
+    features: [...features],
+    limits,
+  };
+
+  return {
+    device,
+    info,
+    limits,
+    has: (feature) => device.features.has(feature),
+    async await(promise, what) {
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      const deadline = new Promise<never>((_, reject) => {
+        timer = setTimeout(() => reject(new Error(`${what}: no answer in ${DEADLINE_SECONDS} s`)), DEADLINE_SECONDS * 1000);
+      });
+      try {
+        return await Promise.race([promise, lost, deadline]);
+      } finally {
+        clearTimeout(timer);
+      }
+    },
+    close: () => device.destroy(),
+  };
+}
+
+/** Why a type cannot be computed with on this device, or undefined. */
+export function unsupported(gpu: Gpu, dtype: DType): string | undefined {
+  return dtype === "f16" && !gpu.has("shader-f16") ? "this device has no shader-f16" : undefined;
+}
+
+/** Runs `work`, and throws what the device reported about it: validation errors and lack of memory. */
+export async function guarded<T>(gpu: Gpu, what: string, work: () => T | Promise<T>): Promise<T> {
+  gpu.device.pushErrorScope("out-of-memory");
+  gpu.device.pushErrorScope("validation");
+  let value: T;
+  let problem: GPUError | null = null;
+  try {
+    value = await work();
+  } finally {
+    const validation = gpu.device.popErrorScope();
+    const memory = gpu.device.popErrorScope();
+    problem = (await gpu.await(validation, what)) ?? (await gpu.await(memory, what));
+  }
+  if (problem !== null) throw new Error(`${what}: ${problem.message.split("\n")[0]}`.slice(0, 380));
+  return value;
+}

@@ -1,0 +1,48 @@
+import { type AnyShape, type AnyTuning, kernelOf, type KernelName } from "../kernels";
+import type { DType } from "../kernels/kernel";
+import { render } from "../kernels/prelude";
+import type { Gpu } from "./device";
+
+export interface Pipeline {
+  readonly pipeline: GPUComputePipeline;
+  readonly compileSeconds: number;
+}
+
+/** The tunings of a kernel that this device's limits allow for this shape, default first. */
+export function fittingTunings(gpu: Gpu, name: KernelName, shape: AnyShape, dtype: DType): string[] {
+  const kernel = kernelOf(name);
+  return Object.entries(kernel.tunings).flatMap(([tuningName, tuning]) => {
+    const { threads, workgroupStorage } = kernel.demand(tuning, shape, dtype);
+    const fits =
+      threads <= gpu.limits.maxComputeInvocationsPerWorkgroup &&
+      threads <= gpu.limits.maxComputeWorkgroupSizeX &&
+      workgroupStorage <= gpu.limits.maxComputeWorkgroupStorageSize;
+    return fits ? [tuningName] : [];
+  });
+}
+
+/** Compiles a kernel. Throws with the compiler's message at the shader file's own line. */
+export async function compile(
+  gpu: Gpu,
+  name: KernelName,
+  tuning: AnyTuning,
+  shape: AnyShape,
+  dtype: DType,
+): Promise<Pipeline> {
+  const { wgsl, prelude } = kernelOf(name);
+  const { code, lines } = render(prelude(tuning, shape, dtype), wgsl);
+  const began = performance.now();
+  const module = gpu.device.createShaderModule({ label: name, code });
+  const descriptor = { label: name, layout: "auto", compute: { module, entryPoint: "main" } } as const;
+  try {
+    const pipeline = await gpu.await(gpu.device.createComputePipelineAsync(descriptor), `compiling ${name}`);
+    return { pipeline, compileSeconds: (performance.now() - began) / 1000 };
+  } catch (cause) {
+    const { messages } = await gpu.await(module.getCompilationInfo(), `compiling ${name}`);
+    const [error] = messages.filter(({ type }) => type === "error");
+    if (error === undefined) throw cause;
+    const line = lines[error.lineNum - 1] ?? 0;
+    const where = line > 0 ? `shaders/${name}.wgsl:${line}` : `the prelude of ${name}`;
+    throw new Error(`${where}: ${error.message.split("\n")[0]}`);
+  }
+}

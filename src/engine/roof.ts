@@ -1,0 +1,89 @@
+// The probes that give this device's own roof: arithmetic alone, reading alone, copying. Each is swept
+// over shapes and tunings, and the fastest is measured like any other cell.
+
+import type { Call } from "../kernels";
+import { workOf } from "../kernels";
+import { type DType, sizeOf } from "../kernels/kernel";
+import type { TuningRecord } from "../result";
+import type { Gpu } from "./device";
+import { prepare } from "./launch";
+import { quickTime, tune } from "./tune";
+import type { Timer } from "./timer";
+import type { Weights } from "./weights";
+
+const MIB = 2 ** 20;
+
+/** A dispatch of arithmetic should take about this long: far above its own cost, far below a watchdog. */
+const FMA_SECONDS = 0.004;
+
+/** Where each sweep begins: small enough for any device. */
+export const firstCalls = {
+  fma: { kernel: "fma", shape: { invocations: 8192, chains: 4, steps: 64 } },
+  read: { kernel: "read", shape: { groups: 512, words: 1024 } },
+  copy: { kernel: "copy", shape: { words: 2 ** 20 } },
+} as const satisfies Record<string, Call>;
+
+/** Sizes the recurrence so that one dispatch takes a few ms here, whatever the device. */
+async function fmaCalls(gpu: Gpu, timer: Timer, dtype: DType): Promise<Call[]> {
+  const launch = await prepare(gpu, undefined, firstCalls.fma, dtype, "64 threads");
+  const seconds = await quickTime(timer, launch).finally(launch.destroy);
+  let growth = FMA_SECONDS / seconds;
+  const steps = Math.max(16, Math.min(4096, Math.round((64 * growth) / 8) * 8));
+  growth /= steps / 64;
+  const invocations = Math.max(1024, Math.min(2 ** 20, 2 ** Math.round(Math.log2(8192 * growth))));
+  return [2, 4, 8].map((chains) => ({ kernel: "fma", shape: { invocations, chains, steps } }));
+}
+
+/** A quarter of the weights at most, so that every dispatch reads what the last ones did not. */
+function streamBytes(gpu: Gpu, weights: Weights): number {
+  return Math.min(gpu.limits.maxStorageBufferBindingSize, gpu.limits.maxBufferSize, weights.bytes / 4);
+}
+
+function readCalls(gpu: Gpu, weights: Weights): Call[] {
+  const budget = streamBytes(gpu, weights);
+  const vec4 = 4 * sizeOf[weights.dtype];
+  const sizes = [
+    [64 * MIB, 512],
+    [64 * MIB, 4096],
+    ...(budget >= 256 * MIB ? [[256 * MIB, 8192]] : []),
+  ] as [number, number][];
+  return sizes.map(([bytes, groups]) => ({
+    kernel: "read",
+    shape: { groups, words: Math.floor(Math.min(bytes, budget) / vec4 / groups) },
+  }));
+}
+
+function copyCalls(gpu: Gpu, weights: Weights): Call[] {
+  const bytes = Math.min(128 * MIB, streamBytes(gpu, weights));
+  return [{ kernel: "copy", shape: { words: Math.floor(bytes / 4 / sizeOf[weights.dtype]) } }];
+}
+
+export type Probe = keyof typeof firstCalls;
+export const probes: readonly Probe[] = ["fma", "read", "copy"];
+
+/** The call and the tuning at which a probe is fastest here, and its rate: FLOP/s for fma, byte/s for the others. */
+export interface BestProbe {
+  readonly call: Call;
+  readonly tuning: string;
+  readonly rate: number;
+  readonly records: readonly TuningRecord[];
+}
+
+/** Sweeps a probe. Throws when no variant of it passes its check. */
+export async function sweep(gpu: Gpu, timer: Timer, weights: Weights, probe: Probe): Promise<BestProbe> {
+  const { dtype } = weights;
+  const calls =
+    probe === "fma"
+      ? await fmaCalls(gpu, timer, dtype)
+      : (probe === "read" ? readCalls : copyCalls)(gpu, weights);
+  const records: TuningRecord[] = [];
+  let best: Omit<BestProbe, "records"> | undefined;
+  for (const call of calls) {
+    const { record, secondsPerDispatch } = await tune(gpu, timer, weights, call, dtype);
+    records.push({ ...record, shapeClass: Object.values(call.shape).join("x") });
+    const { flops, bytes } = workOf(call, dtype);
+    const rate = (probe === "fma" ? flops : bytes) / secondsPerDispatch;
+    if (best === undefined || rate > best.rate) best = { call, tuning: record.picked, rate };
+  }
+  return { ...best!, records };
+}

@@ -1,0 +1,74 @@
+// Which tuning of a kernel is fastest on this device? Each is checked before it is timed.
+
+import { type AnyShape, type Call } from "../kernels";
+import type { DType } from "../kernels/kernel";
+import type { TuningRecord } from "../result";
+import { kernelOf } from "../kernels";
+import { check } from "./check";
+import { DeviceLost, type Gpu } from "./device";
+import { type Launch, prepare } from "./launch";
+import { fittingTunings } from "./pipeline";
+import type { Timer } from "./timer";
+import type { Weights } from "./weights";
+
+/** Below this, a difference between two candidates is taken for noise and the earlier one is kept. */
+const WORTHWHILE = 0.97;
+
+/** Seconds per dispatch: the better of two runs, long enough for the fixed cost not to matter. */
+export async function quickTime(timer: Timer, launch: Launch): Promise<number> {
+  let estimate = await secondsOf(timer, launch, 1, 1);
+  for (let dispatches = 2; estimate * dispatches < 0.01 && dispatches < 4096; dispatches *= 2) {
+    estimate = await secondsOf(timer, launch, dispatches * 2, estimate);
+  }
+  const repeat = Math.max(1, Math.ceil(0.01 / estimate));
+  return Math.min(await secondsOf(timer, launch, repeat, estimate), await secondsOf(timer, launch, repeat, estimate));
+}
+
+async function secondsOf(timer: Timer, launch: Launch, dispatches: number, estimate: number): Promise<number> {
+  const { gpu, wall } = await timer.span(launch, dispatches, estimate);
+  return Math.max((gpu ?? wall) / dispatches, 1e-9);
+}
+
+/**
+ * Tries every tuning that the device's limits allow. A tuning that does not compile or fails its check
+ * is recorded as null and not timed. Throws the last such error when none is left.
+ */
+export async function tune(
+  gpu: Gpu,
+  timer: Timer,
+  weights: Weights | undefined,
+  call: Pick<Call, "kernel"> & { shape: AnyShape },
+  dtype: DType,
+): Promise<{ record: TuningRecord; secondsPerDispatch: number }> {
+  const tried: Record<string, number | null> = {};
+  let best: { name: string; seconds: number } | undefined;
+  let problem: unknown = new Error(`no tuning of ${call.kernel} fits this device's limits`);
+
+  // Compiling is most of the time, and compilers work side by side.
+  const names = fittingTunings(gpu, call.kernel, call.shape, dtype);
+  const launches = names.map((name) => prepare(gpu, weights, call, dtype, name));
+  const settled = await Promise.allSettled(launches);
+  try {
+    for (const [i, outcome] of settled.entries()) {
+      const name = names[i]!;
+      try {
+        if (outcome.status === "rejected") throw outcome.reason;
+        await check(gpu, outcome.value, 4, 32);
+        const seconds = await quickTime(timer, outcome.value);
+        tried[name] = seconds;
+        if (best === undefined || seconds < best.seconds * WORTHWHILE) best = { name, seconds };
+      } catch (error) {
+        if (error instanceof DeviceLost) throw error;
+        tried[name] = null;
+        problem = error;
+      }
+    }
+  } finally {
+    for (const outcome of settled) if (outcome.status === "fulfilled") outcome.value.destroy();
+  }
+  if (best === undefined) throw problem;
+  return {
+    record: { kernel: call.kernel, dtype, shapeClass: kernelOf(call.kernel).shapeClass(call.shape), tried, picked: best.name },
+    secondsPerDispatch: best.seconds,
+  };
+}

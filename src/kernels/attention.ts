@@ -1,0 +1,121 @@
+import wgsl from "../../shaders/attention.wgsl?raw";
+import { type Expected, type Kernel, roundoff, sizeOf } from "./kernel";
+import { preludeFor } from "./prelude";
+
+export type AttentionShape = {
+  readonly batch: number;
+  /** Tokens asked for, the last ones of each sequence. */
+  readonly queries: number;
+  /** Tokens in the KV cache of each sequence, the queries' own included. */
+  readonly keys: number;
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly headDim: number;
+  /** How many keys a query sees at most, its own included; `keys` where there is no sliding window. */
+  readonly window: number;
+};
+
+export type AttentionTuning = { readonly ROWS: number; readonly KEYS: number; readonly THREADS: number };
+
+/** Query-key pairs of one head that the causal bound and the window leave. */
+function pairs({ queries, keys, window }: AttentionShape): number {
+  let sum = 0;
+  for (let query = 0; query < queries; query++) sum += Math.min(keys - queries + query + 1, window);
+  return sum;
+}
+
+/** Keys that at least one query sees: what has to be read. */
+const keysRead = ({ queries, keys, window }: AttentionShape) => Math.min(keys, window + queries - 1);
+
+const headWords = (headDim: number) => Math.ceil(headDim / 4);
+
+/** softmax(Q·Kᵀ/√d)·V with grouped-query heads: causal over a prompt, or one query over a KV cache. */
+export const attention: Kernel<AttentionShape, AttentionTuning> = {
+  wgsl,
+  fields: ["batch", "queries", "keys", "heads", "kvHeads", "headDim", "window"],
+
+  tunings: {
+    "8 rows by 64 keys, 128 threads": { ROWS: 8, KEYS: 64, THREADS: 128 },
+    "4 rows by 128 keys, 128 threads": { ROWS: 4, KEYS: 128, THREADS: 128 },
+    "16 rows by 32 keys, 64 threads": { ROWS: 16, KEYS: 32, THREADS: 64 },
+    "8 rows by 16 keys, 16 threads": { ROWS: 8, KEYS: 16, THREADS: 16 },
+  },
+
+  shapeClass: ({ queries, headDim }) => `${queries === 1 ? "one query" : "many queries"}, head ${headDim}`,
+
+  demand: ({ ROWS, KEYS, THREADS }, { headDim }) => ({
+    threads: THREADS,
+    workgroupStorage: ROWS * headWords(headDim) * 16 + ROWS * KEYS * 4 + ROWS * 8,
+  }),
+
+  prelude({ ROWS, KEYS, THREADS }, { headDim }, dtype) {
+    const HEAD_WORDS = headWords(headDim);
+    const ROWS_PER_THREAD = Math.ceil(ROWS / (THREADS / KEYS));
+    const SLOTS = Math.ceil((ROWS * HEAD_WORDS) / THREADS);
+    return preludeFor(dtype, { HEAD_WORDS, ROWS, KEYS, THREADS, ROWS_PER_THREAD, SLOTS });
+  },
+
+  workgroups: ({ batch, queries, heads, kvHeads }, { ROWS }) =>
+    batch * kvHeads * Math.ceil((queries * (heads / kvHeads)) / ROWS),
+
+  operands: ({ batch, queries, keys, heads, kvHeads, headDim }) => [
+    { name: "q", rows: batch * queries * heads, columns: headDim, role: "activations" },
+    { name: "k", rows: batch * kvHeads * keys, columns: headDim, role: "kv-cache" },
+    { name: "v", rows: batch * kvHeads * keys, columns: headDim, role: "kv-cache" },
+    { name: "o", rows: batch * queries * heads, columns: headDim, role: "output" },
+  ],
+
+  /** Two products per visible pair; the softmax itself is not counted, as is usual. */
+  work: (shape, dtype) => ({
+    flops: 4 * shape.batch * shape.heads * shape.headDim * pairs(shape),
+    bytes:
+      2 *
+      shape.batch *
+      (shape.queries * shape.heads + keysRead(shape) * shape.kvHeads) *
+      shape.headDim *
+      sizeOf[dtype],
+  }),
+
+  /** Whole sequences first, then whole key/value heads with the query heads that share them. */
+  split(shape, parts) {
+    const batch = Math.max(1, Math.floor(shape.batch / parts));
+    const rest = Math.max(1, Math.round(parts / (shape.batch / batch)));
+    const kvHeads = Math.max(1, Math.floor(shape.kvHeads / rest));
+    return { ...shape, batch, kvHeads, heads: (shape.heads / shape.kvHeads) * kvHeads };
+  },
+
+  reference({ queries, keys, heads, kvHeads, headDim, window }, [q, k, v], row, columns): Expected[] {
+    const head = row % heads;
+    const query = Math.floor(row / heads) % queries;
+    const sequence = Math.floor(row / heads / queries);
+    const cache = (sequence * kvHeads + Math.floor(head / (heads / kvHeads))) * keys;
+    const position = keys - queries + query;
+    const begin = Math.max(0, position + 1 - window);
+
+    const scores: number[] = [];
+    for (let key = begin; key <= position; key++) {
+      let dot = 0;
+      for (let d = 0; d < headDim; d++) dot += q!(row, d) * k!(cache + key, d);
+      scores.push(dot / Math.sqrt(headDim));
+    }
+    const highest = scores.reduce((a, b) => Math.max(a, b));
+    const weights = scores.map((score) => Math.exp(score - highest));
+    const total = weights.reduce((a, b) => a + b);
+
+    return columns.map((column) => {
+      let value = 0;
+      let magnitude = 0;
+      weights.forEach((weight, i) => {
+        const term = (weight / total) * v!(cache + begin + i, column);
+        value += term;
+        magnitude += Math.abs(term);
+      });
+      return { value, magnitude };
+    });
+  },
+
+  // exp() may be off by 3 + 2|x| ULP (WGSL 15.7.4); scores of this data stay below 4 in magnitude.
+  tolerance: ({ keys, headDim }, dtype) =>
+    roundoff.f32 * (32 + 8 * Math.sqrt(keys) + 8 * Math.sqrt(headDim)) +
+    (dtype === "f16" ? roundoff.f16 : 0),
+};

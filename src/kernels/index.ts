@@ -1,0 +1,36 @@
+// The list of kernels. A kernel's name is its key here and the stem of its two files.
+
+import { attention } from "./attention";
+import { copy } from "./copy";
+import { empty } from "./empty";
+import { fill } from "./fill";
+import { fma } from "./fma";
+import type { DType, Kernel, Work } from "./kernel";
+import { matmul } from "./matmul";
+import { matvec } from "./matvec";
+import { read } from "./read";
+
+export const kernels = { matmul, matvec, attention, fma, read, copy, fill, empty } as const;
+
+export type KernelName = keyof typeof kernels;
+export type ShapeOf<K extends KernelName> = (typeof kernels)[K] extends Kernel<infer S, infer _T> ? S : never;
+
+/** A kernel and the shape it is asked for. Plain data. */
+export type Call = { [K in KernelName]: { readonly kernel: K; readonly shape: ShapeOf<K> } }[KernelName];
+
+export type AnyShape = Readonly<Record<string, number>>;
+export type AnyTuning = Readonly<Record<string, number>>;
+export type AnyKernel = Kernel<AnyShape, AnyTuning>;
+
+/**
+ * The kernel of a name, with its shape type forgotten: for code that treats all kernels alike. The
+ * pairing of a name with its shape is checked where a `Call` is made, or by the schema where one is read.
+ */
+export function kernelOf(name: KernelName): AnyKernel {
+  return kernels[name] as unknown as AnyKernel;
+}
+
+/** FLOP and bytes of one call. */
+export function workOf(call: Call, dtype: DType): Work {
+  return kernelOf(call.kernel).work(call.shape, dtype);
+}

@@ -1,0 +1,244 @@
+// Plan: what to run. One parser for the URL's query (?model=llama-3.2-1b&pp=512) and for the command
+// line's words (model=llama-3.2-1b pp=512); lists multiply, as in llama-bench.
+
+import { distance } from "fastest-levenshtein";
+import * as v from "valibot";
+import { type Call, type KernelName, kernelOf, kernels } from "./kernels";
+import type { DType } from "./kernels/kernel";
+import { callName, decode, type ModelId, modelConfig, modelIds, prefill, type Workload } from "./workloads";
+
+const kernelNames = Object.keys(kernels) as KernelName[];
+const dtypes = ["f32", "f16"] as const satisfies DType[];
+export const presets = ["quick", "standard", "rigorous", "smoke"] as const;
+export type Preset = (typeof presets)[number];
+
+const naturals = (min: number, max: number) =>
+  v.pipe(v.array(v.pipe(v.number(), v.integer(), v.minValue(min), v.maxValue(max))), v.maxLength(16));
+
+/** A kernel and every field of its shape. */
+export const callSchema = v.pipe(
+  v.strictObject({
+    kernel: v.picklist(kernelNames),
+    shape: v.record(v.string(), v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(2 ** 31))),
+  }),
+  v.check(
+    ({ kernel, shape }) => Object.keys(shape).join() === kernelOf(kernel).fields.join(),
+    ({ input: { kernel } }) => `the shape of ${kernel} is ${kernelOf(kernel).fields.join(", ")}`,
+  ),
+  // The check above is what the cast says: these names are the fields of this kernel's shape.
+  v.transform((call) => call as unknown as Call),
+);
+
+export const planSchema = v.strictObject({
+  preset: v.picklist(presets),
+  model: v.pipe(v.array(v.picklist(modelIds)), v.maxLength(16)),
+  /** Prompt lengths, in tokens. */
+  pp: naturals(1, 2 ** 20),
+  /** Tokens to write. */
+  tg: naturals(1, 2 ** 20),
+  /** Tokens in the KV cache before. */
+  depth: naturals(0, 2 ** 24),
+  /** Sequences decoded at once; prefill reads one prompt at a time. */
+  batch: naturals(1, 1024),
+  dtype: v.pipe(v.array(v.picklist(dtypes)), v.minLength(1), v.maxLength(2)),
+  /** Only these kernels of the workloads; all where empty. */
+  kernel: v.pipe(v.array(v.picklist(kernelNames)), v.maxLength(16)),
+  /** Single calls instead of a model: "kernel=matmul:512x512x512". */
+  calls: v.pipe(v.array(callSchema), v.maxLength(64)),
+  /** Bytes of GPU memory for weights. */
+  memory: v.pipe(v.number(), v.integer(), v.minValue(2 ** 24), v.maxValue(2 ** 40)),
+});
+
+export type Plan = v.InferOutput<typeof planSchema>;
+
+const standard: Plan = {
+  preset: "standard",
+  model: ["llama-3.2-1b"],
+  pp: [512],
+  tg: [128],
+  depth: [0],
+  batch: [1],
+  dtype: ["f32", "f16"],
+  kernel: [],
+  calls: [],
+  memory: 2 ** 30,
+};
+
+/** What a preset stands for when no other word is given; presets also set how long each cell is measured. */
+export const presetPlans: Readonly<Record<Preset, Plan>> = {
+  standard,
+  quick: { ...standard, preset: "quick" },
+  rigorous: { ...standard, preset: "rigorous" },
+  smoke: { ...standard, preset: "smoke", model: ["smollm2-135m"], pp: [16], tg: [1], memory: 2 ** 26 },
+};
+
+export const defaultPlan = standard;
+
+/** A plan, or one line that says what is wrong with the words for it. */
+export type PlanOutcome = { ok: true; plan: Plan } | { ok: false; problem: string };
+
+class BadWord extends Error {}
+
+/** "unknown model "lama": did you mean llama-3.2-1b, llama-3.2-3b?" */
+export function unknownName(what: string, given: string, valid: readonly string[]): string {
+  const nearest = [...valid]
+    .map((name) => ({ name, edits: distance(given.toLowerCase(), name) - (name.includes(given) ? 8 : 0) }))
+    .sort((a, b) => a.edits - b.edits)
+    .slice(0, 3);
+  const shown = given.length > 40 ? `${given.slice(0, 40)}…` : given;
+  return `unknown ${what} ${JSON.stringify(shown)}: did you mean ${nearest.map(({ name }) => name).join(", ")}?`;
+}
+
+function name<T extends string>(what: string, valid: readonly T[], given: string): T {
+  const found = valid.find((each) => each === given);
+  if (found === undefined) throw new BadWord(unknownName(what, given, valid));
+  return found;
+}
+
+function natural(word: string, given: string): number {
+  if (!/^\d{1,9}$/.test(given)) throw new BadWord(`${word}=${given.slice(0, 40)}: not a whole number`);
+  return Number(given);
+}
+
+function bytes(given: string): number {
+  const match = /^(\d{1,6})(MiB|GiB)$/.exec(given);
+  if (match === null) throw new BadWord(`memory=${given.slice(0, 40)}: a size is written 512MiB or 8GiB`);
+  return Number(match[1]) * (match[2] === "GiB" ? 2 ** 30 : 2 ** 20);
+}
+
+/** "matmul" is a filter, "matmul:512x512x512" is a call. */
+function kernelWord(given: string): KernelName | Call {
+  const [stem = "", sizes] = given.split(":");
+  const kernel = name("kernel", kernelNames, stem);
+  if (sizes === undefined) return kernel;
+  const { fields } = kernelOf(kernel);
+  const values = sizes.split("x").map((size) => natural("kernel", size));
+  if (values.length !== fields.length)
+    throw new BadWord(`kernel=${given.slice(0, 40)}: ${kernel} is written ${kernel}:${fields.join("x")}`);
+  const shape = Object.fromEntries(fields.map((field, i) => [field, values[i]]));
+  const parsed = v.safeParse(callSchema, { kernel, shape });
+  if (!parsed.success) throw new BadWord(`kernel=${given.slice(0, 40)}: ${parsed.issues[0].message}`);
+  return parsed.output;
+}
+
+/** How each word is read. The table is also the list of valid words. */
+const words: Readonly<Record<string, (list: string[]) => Partial<Plan>>> = {
+  preset: ([one = ""]) => ({ preset: name("preset", presets, one) }),
+  model: (list) => ({ model: list.map((each) => name("model", modelIds, each)) }),
+  pp: (list) => ({ pp: list.map((each) => natural("pp", each)).filter((tokens) => tokens > 0) }),
+  tg: (list) => ({ tg: list.map((each) => natural("tg", each)).filter((tokens) => tokens > 0) }),
+  depth: (list) => ({ depth: list.map((each) => natural("depth", each)) }),
+  batch: (list) => ({ batch: list.map((each) => natural("batch", each)) }),
+  dtype: (list) => ({ dtype: list.map((each) => name("dtype", dtypes, each)) }),
+  kernel(list) {
+    const parsed = list.map(kernelWord);
+    const calls = parsed.filter((each) => typeof each !== "string");
+    const kernel = parsed.filter((each) => typeof each === "string");
+    return { kernel, calls, ...(calls.length > 0 && kernel.length === 0 && { model: [] }) };
+  },
+  memory: ([one = ""]) => ({ memory: bytes(one) }),
+};
+
+export const planWordNames = Object.keys(words);
+
+function validate(plan: Plan): Plan {
+  const parsed = v.safeParse(planSchema, plan);
+  if (!parsed.success) {
+    const [issue] = parsed.issues;
+    throw new BadWord(`${issue.path?.map(({ key }) => key).join(".") ?? "plan"}: ${issue.message}`);
+  }
+  for (const id of plan.model) {
+    const limit = modelConfig(id).max_position_embeddings;
+    const longest = Math.max(0, ...plan.depth) + Math.max(0, ...plan.pp, ...plan.tg);
+    if (longest > limit)
+      throw new BadWord(`depth: ${id} reads ${limit} tokens at most, this plan asks for ${longest}`);
+  }
+  if (plan.model.length > 0 && plan.pp.length + plan.tg.length === 0)
+    throw new BadWord("pp=0 tg=0: nothing to measure");
+  const count = plan.model.length * plan.depth.length * (plan.pp.length + plan.tg.length * plan.batch.length);
+  if (count > 64) throw new BadWord(`this plan multiplies to ${count} workloads; 64 at most`);
+  return plan;
+}
+
+/**
+ * Reads a plan from `key=value` pairs in any order. A later pair of the same key replaces an earlier
+ * one; a word that is not given takes the preset's value.
+ */
+export function parsePlan(pairs: Iterable<readonly [string, string]>): PlanOutcome {
+  try {
+    const given: Partial<Plan> = {};
+    for (const [key, value] of pairs) {
+      const read = words[name("word", planWordNames, key) as keyof typeof words];
+      Object.assign(given, read?.([...new Set(value.split(",").map((each) => each.trim()))]));
+    }
+    return { ok: true, plan: validate({ ...presetPlans[given.preset ?? "standard"], ...given }) };
+  } catch (error) {
+    if (error instanceof BadWord) return { ok: false, problem: error.message };
+    throw error;
+  }
+}
+
+/** Reads command-line words such as "model=llama-3.2-1b" and "preset=quick". */
+export function parsePlanWords(given: readonly string[]): PlanOutcome {
+  const pairs = given.map((word): [string, string] => {
+    const at = word.indexOf("=");
+    return at < 0 ? [word, ""] : [word.slice(0, at), word.slice(at + 1)];
+  });
+  return parsePlan(pairs);
+}
+
+const memoryWord = (size: number) =>
+  size % 2 ** 30 === 0 ? `${size / 2 ** 30}GiB` : `${Math.round(size / 2 ** 20)}MiB`;
+
+/** The words that differ from the preset's own, in a fixed order: what the URL shows. */
+export function planPairs(plan: Plan): [string, string][] {
+  const base = presetPlans[plan.preset];
+  const pairs: [string, string][] = plan.preset === "standard" ? [] : [["preset", plan.preset]];
+  const list = (word: string, value: readonly unknown[], usual: readonly unknown[]) => {
+    if (value.join() !== usual.join()) pairs.push([word, value.join(",") || "0"]);
+  };
+  const kernel = [
+    ...plan.kernel,
+    ...plan.calls.map(({ kernel, shape }) => `${kernel}:${Object.values(shape).join("x")}`),
+  ];
+  if (plan.model.length > 0) list("model", plan.model, base.model);
+  list("pp", plan.pp, base.pp);
+  list("tg", plan.tg, base.tg);
+  list("depth", plan.depth, base.depth);
+  list("batch", plan.batch, base.batch);
+  list("dtype", plan.dtype, base.dtype);
+  list("kernel", kernel, []);
+  if (plan.memory !== base.memory) pairs.push(["memory", memoryWord(plan.memory)]);
+  return pairs;
+}
+
+/** The plan as command-line words: `parsePlanWords` reads the same plan back. */
+export const planWords = (plan: Plan): string =>
+  planPairs(plan)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(" ");
+
+const only = (workload: Workload, names: readonly KernelName[]): Workload =>
+  names.length === 0
+    ? workload
+    : { ...workload, steps: workload.steps.filter(({ call }) => names.includes(call.kernel)) };
+
+/** Every workload that a plan asks for, in the order in which it is reported. */
+export function workloadsOf(plan: Plan): Workload[] {
+  const ofModel = (id: ModelId) => {
+    const model = modelConfig(id);
+    return plan.depth.flatMap((depth) => [
+      ...plan.pp.map((tokens) => prefill(id, model, tokens, depth)),
+      ...plan.tg.flatMap((tokens) => plan.batch.map((batch) => decode(id, model, tokens, depth, batch))),
+    ]);
+  };
+  const single = (call: Call): Workload => ({
+    id: callName(call),
+    phase: "kernel",
+    tokens: 0,
+    batch: 1,
+    layers: 0,
+    steps: [{ label: call.kernel, call, count: 1 }],
+  });
+  return [...plan.model.flatMap(ofModel).map((each) => only(each, plan.kernel)), ...plan.calls.map(single)];
+}

@@ -1,0 +1,56 @@
+import { MATVEC_MAX_M } from "../kernels/matvec";
+import { attentionLayers, linears, type ModelConfig } from "./model";
+import type { Step, Workload } from "./workload";
+
+/**
+ * Writing `tokens` tokens in each of `batch` sequences that hold `depth` tokens already. Every token
+ * reads all weights once, for all sequences together, and each sequence's own KV cache, which is what
+ * makes decode memory-bound. The cache grows by one key per token; attention is linear in its keys, so
+ * one call at the mean number of keys stands for all of them.
+ */
+export function decode(
+  id: string,
+  model: ModelConfig,
+  tokens: number,
+  depth: number,
+  batch: number,
+): Workload {
+  const keys = depth + Math.ceil((tokens + 1) / 2);
+  const [qkv, ...others] = linears(model).map(
+    ({ label, N, K, count }): Step => ({
+      label,
+      count: count * tokens,
+      call: { kernel: batch <= MATVEC_MAX_M ? "matvec" : "matmul", shape: { M: batch, N, K } },
+    }),
+  );
+  const attention = attentionLayers(model).map(({ window, count }): Step => {
+    // A local layer keeps only its window.
+    const kept = Math.min(window ?? keys, keys);
+    return {
+      label: window === undefined ? "attention" : "attention (local)",
+      count: count * tokens,
+      call: {
+        kernel: "attention",
+        shape: {
+          batch,
+          queries: 1,
+          keys: kept,
+          heads: model.num_attention_heads,
+          kvHeads: model.num_key_value_heads,
+          headDim: model.head_dim,
+          window: kept,
+        },
+      },
+    };
+  });
+  const at = [depth > 0 && `d${depth}`, batch > 1 && `b${batch}`].filter(Boolean).join(" ");
+  return {
+    id: at === "" ? `tg${tokens}` : `tg${tokens} @ ${at}`,
+    model: id,
+    phase: "decode",
+    tokens: tokens * batch,
+    batch,
+    layers: model.num_hidden_layers,
+    steps: [qkv!, ...attention, ...others],
+  };
+}

@@ -1,0 +1,105 @@
+// Models as data: the fields of a Hugging Face config.json that decide the shapes, under their own names.
+
+import * as v from "valibot";
+import gemma3 from "./models/gemma-3-1b.json";
+import llama8b from "./models/llama-3.1-8b.json";
+import llama70b from "./models/llama-3.1-70b.json";
+import llama1b from "./models/llama-3.2-1b.json";
+import llama3b from "./models/llama-3.2-3b.json";
+import mistral from "./models/mistral-7b.json";
+import qwen25 from "./models/qwen2.5-0.5b.json";
+import qwen3 from "./models/qwen3-8b.json";
+import smollm2 from "./models/smollm2-135m.json";
+
+const count = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(2 ** 24));
+
+export const modelConfigSchema = v.pipe(
+  v.strictObject({
+    _name_or_path: v.string(),
+    model_type: v.string(),
+    hidden_size: v.pipe(count, v.multipleOf(4)),
+    intermediate_size: v.pipe(count, v.multipleOf(4)),
+    num_hidden_layers: count,
+    num_attention_heads: count,
+    num_key_value_heads: count,
+    head_dim: v.pipe(count, v.multipleOf(4), v.maxValue(256)),
+    vocab_size: count,
+    /** Whether the LM head is the embedding table read again. */
+    tie_word_embeddings: v.boolean(),
+    max_position_embeddings: count,
+    /** Keys that a local layer's query sees, where the model has local layers. */
+    sliding_window: v.optional(count),
+    /** Every n-th layer is global, the others are local. */
+    sliding_window_pattern: v.optional(count),
+  }),
+  v.check(
+    (model) => model.num_attention_heads % model.num_key_value_heads === 0,
+    "num_attention_heads must be a multiple of num_key_value_heads",
+  ),
+);
+
+export type ModelConfig = v.InferOutput<typeof modelConfigSchema>;
+
+export const models = {
+  "smollm2-135m": smollm2,
+  "qwen2.5-0.5b": qwen25,
+  "llama-3.2-1b": llama1b,
+  "llama-3.2-3b": llama3b,
+  "llama-3.1-8b": llama8b,
+  "llama-3.1-70b": llama70b,
+  "mistral-7b": mistral,
+  "qwen3-8b": qwen3,
+  "gemma-3-1b": gemma3,
+} as const satisfies Record<string, ModelConfig>;
+
+export type ModelId = keyof typeof models;
+export const modelIds = Object.keys(models) as ModelId[];
+
+export const modelConfig = (id: ModelId): ModelConfig => models[id];
+
+/** One linear layer: y = W·x with W of (N, K), and how many of them the model has. */
+export interface Linear {
+  readonly label: string;
+  readonly N: number;
+  readonly K: number;
+  readonly count: number;
+}
+
+/** Every weight matrix that a forward pass multiplies by. Q, K and V are one matrix, and so are gate and up. */
+export function linears(model: ModelConfig): Linear[] {
+  const { hidden_size: hidden, intermediate_size: intermediate, num_hidden_layers: layers } = model;
+  const queries = model.num_attention_heads * model.head_dim;
+  const keys = model.num_key_value_heads * model.head_dim;
+  return [
+    { label: "qkv_proj", N: queries + 2 * keys, K: hidden, count: layers },
+    { label: "o_proj", N: hidden, K: queries, count: layers },
+    { label: "gate_up_proj", N: 2 * intermediate, K: hidden, count: layers },
+    { label: "down_proj", N: hidden, K: intermediate, count: layers },
+    { label: "lm_head", N: model.vocab_size, K: hidden, count: 1 },
+  ];
+}
+
+/** Weights of the matrices of one decoder layer. */
+export const layerParameters = (model: ModelConfig): number =>
+  linears(model).reduce(
+    (sum, { N, K, count }) => sum + (N * K * count) / model.num_hidden_layers,
+    -(model.vocab_size * model.hidden_size) / model.num_hidden_layers,
+  );
+
+/** Weights of all matrices, the embedding table included; norms and biases (under 0.1 %) are not counted. */
+export function parameters(model: ModelConfig): number {
+  const embedding = model.vocab_size * model.hidden_size;
+  return layerParameters(model) * model.num_hidden_layers + embedding * (model.tie_word_embeddings ? 1 : 2);
+}
+
+/** How many layers attend to everything, and how many only to a window. */
+export function attentionLayers(model: ModelConfig): { window: number | undefined; count: number }[] {
+  const layers = model.num_hidden_layers;
+  const { sliding_window: window, sliding_window_pattern: pattern } = model;
+  if (window === undefined) return [{ window: undefined, count: layers }];
+  const global = pattern === undefined ? 0 : Math.floor(layers / pattern);
+  return [
+    { window: undefined, count: global },
+    { window, count: layers - global },
+  ].filter(({ count }) => count > 0);
+}

@@ -1,0 +1,14 @@
+import { defineConfig } from "vite";
+import { define } from "./build.config";
+
+/** The command line: `dist/cli/main.js`, for Node. Packages stay outside the bundle. */
+export default defineConfig({
+  define,
+  publicDir: false,
+  build: {
+    outDir: "dist/cli",
+    target: "node20",
+    ssr: "src/cli/main.ts",
+    rolldownOptions: { output: { entryFileNames: "[name].js", banner: "#!/usr/bin/env node" } },
+  },
+});
