@@ -63,7 +63,9 @@ fn main(
   for (var tile = begin; tile < end; tile += KEYS) {
     workgroupBarrier();
     let key = tile + lane;
-    var dots: array<f32, ROWS_PER_THREAD>;
+    // Set to zero in so many words: without an initialiser it kept its value from tile to tile, both
+    // in Chromium 156 and in Firefox 153.
+    var dots = array<f32, ROWS_PER_THREAD>();
     if (key < end) {
       for (var word = 0u; word < HEAD_WORDS; word++) {
         let column = vec4f(k[cache + key * HEAD_WORDS + word]);

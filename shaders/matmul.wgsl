@@ -6,7 +6,8 @@
 // workgroup memory; with STAGE_K = 0 threads read memory themselves and rely on the caches.
 // Rows past the edge are read from the last row and not stored.
 //
-// Prelude: elem, GROUP_M, GROUP_N, THREAD_M, THREAD_N (a multiple of 4), STAGE_K.
+// Prelude: elem, GROUP_M, GROUP_N, THREAD_M, THREAD_N (a multiple of 4), STAGE_K; derived from it
+// STEP_K = max(STAGE_K, 1).
 
 struct Shape { M: u32, N: u32, K: u32 }
 
@@ -21,7 +22,6 @@ const TILE_N = GROUP_N * THREAD_N;
 const STAGED = STAGE_K > 0u;
 // One vec4 of padding per row keeps neighbouring rows in different banks.
 const STAGE_STRIDE = select(0u, STAGE_K + 1u, STAGED);
-const STEP_K = max(STAGE_K, 1u);
 
 var<workgroup> stage_a: array<vec4<elem>, max(TILE_M * STAGE_STRIDE, 1u)>;
 var<workgroup> stage_b: array<vec4<elem>, max(TILE_N * STAGE_STRIDE, 1u)>;
@@ -68,7 +68,7 @@ fn main(
       }
       workgroupBarrier();
     }
-    for (var i = 0u; i < STEP_K; i++) {
+    for (var i = 0u; i < STEP_K; i++) { // unroll
       var left: array<vec4f, THREAD_M>;
       for (var m = 0u; m < THREAD_M; m++) { // unroll
         if (STAGED) { left[m] = vec4f(stage_a[(thread_m + m) * STAGE_STRIDE + i]); }

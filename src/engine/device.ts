@@ -3,6 +3,8 @@
 
 import type { DType } from "../kernels/kernel";
 import type { DeviceInfo } from "../result";
+import { isFirefox, nudged } from "./firefox_nudge";
+import type { Host } from "./host";
 
 /** The environment cannot do it: no adapter, or no device from it. */
 export class NoDevice extends Error {}
@@ -51,7 +53,7 @@ function softwareReason(adapter: GPUAdapter, { vendor, architecture, device, des
 }
 
 /** Opens the adapter's device with all the features and limits that kernels use. Throws NoDevice. */
-export async function openDevice(gpu: GPU): Promise<Gpu> {
+export async function openDevice({ gpu, info: host }: Host): Promise<Gpu> {
   const adapter = await gpu.requestAdapter({ powerPreference: "high-performance" });
   if (adapter === null) throw new NoDevice("WebGPU is here, but it has no adapter for this machine");
   const features = FEATURES.filter((feature) => adapter.features.has(feature));
@@ -91,7 +93,8 @@ export async function openDevice(gpu: GPU): Promise<Gpu> {
         timer = setTimeout(() => reject(new Error(`${what}: no answer in ${DEADLINE_SECONDS} s`)), DEADLINE_SECONDS * 1000);
       });
       try {
-        return await Promise.race([promise, lost, deadline]);
+        const answer = isFirefox(host.agent) ? nudged(device.queue, promise) : promise;
+        return await Promise.race([answer, lost, deadline]);
       } finally {
         clearTimeout(timer);
       }

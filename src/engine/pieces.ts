@@ -8,7 +8,7 @@ import { bytesOf, type DType } from "../kernels/kernel";
 const DISPATCH_SECONDS = 0.035;
 
 // Shares of the roofs that an untuned kernel reaches at least; a guess that only sets the size of a piece.
-const ARITHMETIC_SHARE = 0.08;
+const ARITHMETIC_SHARE = 0.1;
 const BANDWIDTH_SHARE = 0.4;
 
 export interface Roofs {

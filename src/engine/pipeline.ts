@@ -1,6 +1,6 @@
 import { type AnyShape, type AnyTuning, kernelOf, type KernelName } from "../kernels";
 import type { DType } from "../kernels/kernel";
-import { render } from "../kernels/prelude";
+import { render, type Source } from "../kernels/prelude";
 import type { Gpu } from "./device";
 
 export interface Pipeline {
@@ -21,8 +21,11 @@ export function fittingTunings(gpu: Gpu, name: KernelName, shape: AnyShape, dtyp
   });
 }
 
+// One text is compiled once per device: neighbouring cells share their pipelines.
+const compiled = new WeakMap<GPUDevice, Map<string, Promise<Pipeline>>>();
+
 /** Compiles a kernel. Throws with the compiler's message at the shader file's own line. */
-export async function compile(
+export function compile(
   gpu: Gpu,
   name: KernelName,
   tuning: AnyTuning,
@@ -30,7 +33,15 @@ export async function compile(
   dtype: DType,
 ): Promise<Pipeline> {
   const { wgsl, prelude } = kernelOf(name);
-  const { code, lines } = render(prelude(tuning, shape, dtype), wgsl);
+  const source = render(prelude(tuning, shape, dtype), wgsl);
+  const cache = compiled.get(gpu.device) ?? new Map<string, Promise<Pipeline>>();
+  compiled.set(gpu.device, cache);
+  const pipeline = cache.get(source.code) ?? compileSource(gpu, name, source);
+  cache.set(source.code, pipeline);
+  return pipeline;
+}
+
+async function compileSource(gpu: Gpu, name: KernelName, { code, lines }: Source): Promise<Pipeline> {
   const began = performance.now();
   const module = gpu.device.createShaderModule({ label: name, code });
   const descriptor = { label: name, layout: "auto", compute: { module, entryPoint: "main" } } as const;

@@ -157,7 +157,7 @@ async function runProbes(
  * says so.
  */
 export async function run(plan: Plan, host: Host, onProgress: (progress: Progress) => void): Promise<Result> {
-  const gpu = await openDevice(host.gpu);
+  const gpu = await openDevice(host);
   const result: Result = {
     schema: SCHEMA,
     tool: { version: __VERSION__, commit: __COMMIT__ },

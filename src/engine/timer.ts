@@ -64,11 +64,13 @@ export function createTimer(gpu: Gpu): Timer {
         const passes = Array.from({ length: Math.ceil(dispatches / most) }, (_, i) => Math.min(most, dispatches - i * most));
         const began = performance.now();
         submit(launch, passes);
-        await gpu.await(device.queue.onSubmittedWorkDone(), `running ${dispatches} × ${launch.kernel}`);
+        // Reading the timestamps back waits for the work as well: one await, not two.
+        const stamps = timestamps
+          ? await readStamps(passes.length)
+          : await gpu.await(device.queue.onSubmittedWorkDone(), `running ${dispatches} × ${launch.kernel}`);
         const wall = (performance.now() - began) / 1000;
-        if (!timestamps) return { dispatches, wall, gpu: null };
+        if (stamps === undefined) return { dispatches, wall, gpu: null };
 
-        const stamps = await readStamps(passes.length);
         let total = 0n;
         for (let i = 0; i < passes.length; i++) {
           const elapsed = stamps[2 * i + 1]! - stamps[2 * i]!;

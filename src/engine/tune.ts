@@ -14,19 +14,27 @@ import type { Weights } from "./weights";
 /** Below this, a difference between two candidates is taken for noise and the earlier one is kept. */
 const WORTHWHILE = 0.97;
 
-/** Seconds per dispatch: the better of two runs, long enough for the fixed cost not to matter. */
-export async function quickTime(timer: Timer, launch: Launch): Promise<number> {
-  let estimate = await secondsOf(timer, launch, 1, 1);
-  for (let dispatches = 2; estimate * dispatches < 0.01 && dispatches < 4096; dispatches *= 2) {
-    estimate = await secondsOf(timer, launch, dispatches * 2, estimate);
-  }
-  const repeat = Math.max(1, Math.ceil(0.01 / estimate));
-  return Math.min(await secondsOf(timer, launch, repeat, estimate), await secondsOf(timer, launch, repeat, estimate));
-}
+/** A candidate this many times slower than the best is not worth a second look. */
+const HOPELESS = 3;
 
+/** Seconds per dispatch over `dispatches`, by the best clock there is. */
 async function secondsOf(timer: Timer, launch: Launch, dispatches: number, estimate: number): Promise<number> {
   const { gpu, wall } = await timer.span(launch, dispatches, estimate);
   return Math.max((gpu ?? wall) / dispatches, 1e-9);
+}
+
+/**
+ * Seconds per dispatch: the better of two runs, long enough for the fixed cost not to matter. A launch
+ * that turns out slower than `limit` is timed only once.
+ */
+export async function quickTime(timer: Timer, launch: Launch, limit = Number.POSITIVE_INFINITY): Promise<number> {
+  let estimate = await secondsOf(timer, launch, 1, 1);
+  if (estimate > HOPELESS * Math.max(limit, 0.01)) return estimate;
+  for (let dispatches = 4; estimate * dispatches < 0.01 && dispatches < 8192; dispatches *= 4) {
+    estimate = await secondsOf(timer, launch, dispatches, estimate);
+  }
+  const repeat = Math.max(1, Math.ceil(0.01 / estimate));
+  return Math.min(await secondsOf(timer, launch, repeat, estimate), await secondsOf(timer, launch, repeat, estimate));
 }
 
 /**
@@ -54,7 +62,7 @@ export async function tune(
       try {
         if (outcome.status === "rejected") throw outcome.reason;
         await check(gpu, outcome.value, 4, 32);
-        const seconds = await quickTime(timer, outcome.value);
+        const seconds = await quickTime(timer, outcome.value, best?.seconds);
         tried[name] = seconds;
         if (best === undefined || seconds < best.seconds * WORTHWHILE) best = { name, seconds };
       } catch (error) {

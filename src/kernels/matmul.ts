@@ -35,7 +35,7 @@ export const matmul: Kernel<MatmulShape, MatmulTuning> = {
       STAGE_K === 0 ? 0 : (GROUP_M * THREAD_M + GROUP_N * THREAD_N) * (STAGE_K + 1) * 4 * sizeOf[dtype],
   }),
 
-  prelude: (tuning, _shape, dtype) => preludeFor(dtype, tuning),
+  prelude: (tuning, _shape, dtype) => preludeFor(dtype, { ...tuning, STEP_K: Math.max(tuning.STAGE_K, 1) }),
 
   workgroups: ({ M, N }, { GROUP_M, GROUP_N, THREAD_M, THREAD_N }) =>
     Math.ceil(M / (GROUP_M * THREAD_M)) * Math.ceil(N / (GROUP_N * THREAD_N)),

@@ -1,0 +1,24 @@
+import { afterAll, beforeAll } from "vitest";
+import { type Gpu, openDevice } from "../../src/engine/device";
+import type { Host } from "../../src/engine/host";
+
+export const host: Host = {
+  gpu: navigator.gpu,
+  info: {
+    kind: "browser",
+    agent: navigator.userAgent,
+    crossOriginIsolated: globalThis.crossOriginIsolated,
+    mobile: false,
+    logicalCores: navigator.hardwareConcurrency,
+  },
+};
+
+/** A device for the tests of a file. */
+export function useDevice(): () => Gpu {
+  let gpu: Gpu;
+  beforeAll(async () => {
+    gpu = await openDevice(host);
+  });
+  afterAll(() => gpu?.close());
+  return () => gpu;
+}

@@ -1,0 +1,76 @@
+// Every kernel, every tuning, every type and shapes that no tile divides, against float64, in a real browser.
+
+import { describe, expect, test } from "vitest";
+import { check } from "../../src/engine/check";
+import { unsupported } from "../../src/engine/device";
+import { prepare } from "../../src/engine/launch";
+import { fittingTunings } from "../../src/engine/pipeline";
+import { allocateWeights } from "../../src/engine/weights";
+import { type AnyShape, type KernelName, kernelOf, kernels } from "../../src/kernels";
+import type { DType } from "../../src/kernels/kernel";
+import { useDevice } from "./device";
+
+const MKN = (M: number, N: number, K: number) => ({ M, N, K });
+
+/** batch, queries, keys, heads, kvHeads, headDim, window. */
+const heads = (shape: [number, number, number, number, number, number, number]) => {
+  const [batch, queries, keys, heads, kvHeads, headDim, window] = shape;
+  return { batch, queries, keys, heads, kvHeads, headDim, window };
+};
+
+/** One, primes, one row, not a multiple of any tile, long K. */
+const shapes: Record<KernelName, readonly AnyShape[]> = {
+  matmul: [MKN(1, 1, 1), MKN(2, 3, 5), MKN(37, 41, 43), MKN(1, 129, 64), MKN(130, 65, 67), MKN(64, 128, 128), MKN(5, 7, 4099)],
+  matvec: [MKN(1, 1, 1), MKN(1, 3, 5), MKN(1, 131, 67), MKN(1, 64, 128), MKN(1, 5, 16411), MKN(2, 31, 37), MKN(3, 129, 257), MKN(8, 67, 101)],
+  attention: [
+    heads([1, 1, 1, 1, 1, 4, 1]),
+    heads([1, 1, 1, 2, 1, 3, 1]),
+    heads([1, 1, 131, 4, 2, 64, 131]),
+    heads([1, 1, 257, 9, 3, 64, 257]),
+    heads([3, 1, 67, 6, 2, 20, 67]),
+    heads([1, 17, 17, 4, 4, 32, 17]),
+    heads([1, 67, 67, 6, 2, 64, 67]),
+    heads([2, 5, 131, 4, 1, 80, 131]),
+    heads([1, 70, 150, 2, 1, 16, 33]),
+    heads([1, 1, 300, 4, 1, 256, 100]),
+  ],
+  fma: [
+    { invocations: 1, chains: 1, steps: 8 },
+    { invocations: 67, chains: 2, steps: 64 },
+    { invocations: 300, chains: 8, steps: 512 },
+  ],
+  read: [
+    { groups: 1, words: 1 },
+    { groups: 3, words: 67 },
+    { groups: 5, words: 4099 },
+  ],
+  copy: [{ words: 1 }, { words: 67 }, { words: 8209 }],
+  fill: [
+    { words: 1, seed: 1 },
+    { words: 67, seed: 2 },
+    { words: 70_001, seed: 3 },
+  ],
+  empty: [{ mark: 7 }],
+};
+
+const gpu = useDevice();
+
+describe.each(["f32", "f16"] as const satisfies DType[])("%s", (dtype) => {
+  describe.each(Object.keys(kernels) as KernelName[])("%s", (name) => {
+    test.each(Object.keys(kernelOf(name).tunings))("%s", async (tuning) => {
+      const device = gpu();
+      const reason = unsupported(device, dtype);
+      if (reason !== undefined) return expect(reason, "skipped").toContain("shader-f16");
+
+      const weights = await allocateWeights(device, dtype, 2 ** 23);
+      for (const shape of shapes[name]) {
+        if (!fittingTunings(device, name, shape, dtype).includes(tuning)) continue;
+        const launch = await prepare(device, weights, { kernel: name, shape }, dtype, tuning);
+        const { error, tolerance } = await check(device, launch, Number.POSITIVE_INFINITY, 64);
+        expect(error, `${JSON.stringify(shape)}`).toBeLessThanOrEqual(tolerance);
+        launch.destroy();
+      }
+      weights.destroy();
+    });
+  });
+});
