@@ -92,7 +92,11 @@ const measuredSchema = v.strictObject({
     v.strictObject({ kind: v.literal("order-statistics"), ...orderStatisticsSchema.entries }),
   ]),
   /** Largest |error| / magnitude against the float64 reference, before timing; and what rounding may explain. */
-  check: v.strictObject({ elements: whole(1e9), error: v.pipe(v.number(), v.minValue(0)), tolerance: v.number() }),
+  check: v.strictObject({
+    elements: whole(1e9),
+    error: v.pipe(v.number(), v.minValue(0)),
+    tolerance: v.number(),
+  }),
   compileSeconds: seconds,
 });
 
@@ -174,8 +178,7 @@ export type ResultOutcome = { ok: true; result: Result } | { ok: false; problem:
  * Reads a Result from parsed JSON of this or an earlier schema. Never throws: the input is hostile.
  */
 export function parseResult(input: unknown): ResultOutcome {
-  const schema =
-    typeof input === "object" && input !== null && "schema" in input ? input.schema : undefined;
+  const schema = typeof input === "object" && input !== null && "schema" in input ? input.schema : undefined;
   if (typeof schema !== "number") return { ok: false, problem: "not a Tokenroof result: no schema number" };
   if (schema > SCHEMA)
     return {

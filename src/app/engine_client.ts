@@ -43,6 +43,8 @@ export function startRun(plan: Plan, onProgress: (progress: Progress) => void): 
     onProgress(progress);
   };
   worker.addEventListener("error", ({ message }) => end(stopped(`the worker failed: ${message}`)));
-  engine.run(plan, hostInfo(), Comlink.proxy(follow)).then(end, (error: unknown) => end(stopped(String(error))));
+  engine
+    .run(plan, hostInfo(), Comlink.proxy(follow))
+    .then(end, (error: unknown) => end(stopped(String(error))));
   return { outcome, cancel: (reason) => end(stopped(reason)) };
 }

@@ -12,7 +12,8 @@ export type RunOutcome = { ok: true; result: Result } | { ok: false; problem: st
 
 const engine = {
   async run(plan: Plan, info: HostInfo, onProgress: (progress: Progress) => void): Promise<RunOutcome> {
-    if (navigator.gpu === undefined) return { ok: false, problem: "this browser offers no WebGPU in workers" };
+    if (navigator.gpu === undefined)
+      return { ok: false, problem: "this browser offers no WebGPU in workers" };
     const host: Host = { gpu: navigator.gpu, info };
     try {
       return { ok: true, result: await run(plan, host, onProgress) };

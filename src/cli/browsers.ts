@@ -2,7 +2,7 @@
 
 import { existsSync, readdirSync } from "node:fs";
 import { delimiter, join } from "node:path";
-import { chromium, firefox, type BrowserType, type LaunchOptions } from "playwright";
+import { type BrowserType, chromium, firefox, type LaunchOptions } from "playwright";
 
 export const engines = ["chromium", "firefox"] as const;
 export type Engine = (typeof engines)[number];
@@ -38,7 +38,7 @@ export function findBrowser(name: string): FoundBrowser | undefined {
   const known = executables[name];
   if (known === undefined) return undefined;
   const { engine, names } = known;
-  const folders = (process.env["PATH"] ?? "").split(delimiter);
+  const folders = (process.env.PATH ?? "").split(delimiter);
   const candidates = [
     ...names.flatMap((file) => folders.map((folder) => join(folder, file))),
     ...(applications[name] ?? []),

@@ -29,7 +29,10 @@ function clockStep(): number {
 /** The median of up to 20 runs in seconds; fewer where they take more than a second together. */
 async function typical(run: () => Promise<unknown>): Promise<number> {
   const times: number[] = [];
-  for (let began = performance.now(); times.length < 20 && (times.length < 5 || performance.now() - began < 1000); ) {
+  for (
+    let began = performance.now();
+    times.length < 20 && (times.length < 5 || performance.now() - began < 1000);
+  ) {
     const start = performance.now();
     await run();
     times.push((performance.now() - start) / 1000);

@@ -55,7 +55,9 @@ export async function check(gpu: Gpu, launch: Launch, rows = 8, columns = 48): P
   for (let row = 0; row < operand.rows; row++) {
     for (let column = 0; column < operand.columns; column++) {
       if (!Number.isFinite(at(row, column))) {
-        throw new Error(`${launch.kernel}: element (${row}, ${column}) of the output was not written, or is not finite`);
+        throw new Error(
+          `${launch.kernel}: element (${row}, ${column}) of the output was not written, or is not finite`,
+        );
       }
     }
   }

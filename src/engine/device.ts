@@ -48,7 +48,8 @@ function softwareReason(adapter: GPUAdapter, { vendor, architecture, device, des
   // Moved from the adapter to its info in Chrome 136.
   const marked =
     adapter.info.isFallbackAdapter ||
-    ("isFallbackAdapter" in adapter && (adapter as { isFallbackAdapter: unknown }).isFallbackAdapter === true);
+    ("isFallbackAdapter" in adapter &&
+      (adapter as { isFallbackAdapter: unknown }).isFallbackAdapter === true);
   return marked ? "the browser marks the adapter as a software fallback" : null;
 }
 
@@ -90,7 +91,10 @@ export async function openDevice({ gpu, info: host }: Host): Promise<Gpu> {
     async await(promise, what) {
       let timer: ReturnType<typeof setTimeout> | undefined;
       const deadline = new Promise<never>((_, reject) => {
-        timer = setTimeout(() => reject(new Error(`${what}: no answer in ${DEADLINE_SECONDS} s`)), DEADLINE_SECONDS * 1000);
+        timer = setTimeout(
+          () => reject(new Error(`${what}: no answer in ${DEADLINE_SECONDS} s`)),
+          DEADLINE_SECONDS * 1000,
+        );
       });
       try {
         const answer = isFirefox(host.agent) ? nudged(device.queue, promise) : promise;

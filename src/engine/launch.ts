@@ -4,8 +4,8 @@ import { type AnyShape, type Call, type KernelName, kernelOf } from "../kernels"
 import { bytesOf, type DType, type Matrix, type Operand, sizeOf, strideOf } from "../kernels/kernel";
 import { gridOf } from "../kernels/prelude";
 import { randomAt } from "../kernels/random";
-import { f16Bits } from "./f16";
 import { type Gpu, guarded } from "./device";
+import { f16Bits } from "./f16";
 import { compile } from "./pipeline";
 import type { Weights } from "./weights";
 
@@ -31,7 +31,13 @@ export interface Launch {
 }
 
 /** Writes activations: seeded random numbers, zero in the padding. */
-function uploadActivations(gpu: Gpu, operand: Operand, dtype: DType, buffer: GPUBuffer, seed: number): Matrix {
+function uploadActivations(
+  gpu: Gpu,
+  operand: Operand,
+  dtype: DType,
+  buffer: GPUBuffer,
+  seed: number,
+): Matrix {
   const stride = strideOf(operand.columns);
   const at: Matrix = (row, column) => randomAt(seed, row * stride + column);
   const elements = operand.rows * stride;
@@ -64,8 +70,15 @@ export async function prepare(
   const { pipeline, compileSeconds } = await compile(gpu, name, tuning, shape, dtype);
 
   const streamed = operands.filter(({ role }) => role === "weights" || role === "kv-cache");
-  const groups = streamed.length === 0 ? [[]] : (weights?.pieces(streamed.map((each) => bytesOf(each, dtype)), MAX_PIECES) ?? []);
-  if (groups.length === 0) throw new Error(`${name} reads more at once than the ${weights?.bytes ?? 0} bytes of weights in memory`);
+  const groups =
+    streamed.length === 0
+      ? [[]]
+      : (weights?.pieces(
+          streamed.map((each) => bytesOf(each, dtype)),
+          MAX_PIECES,
+        ) ?? []);
+  if (groups.length === 0)
+    throw new Error(`${name} reads more at once than the ${weights?.bytes ?? 0} bytes of weights in memory`);
 
   const owned: GPUBuffer[] = [];
   const own = (size: number, usage: number) => {
@@ -80,7 +93,11 @@ export async function prepare(
   try {
     return await guarded(gpu, `preparing ${name}`, () => {
       const uniform = own(kernel.fields.length * 4, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST);
-      gpu.device.queue.writeBuffer(uniform, 0, Uint32Array.from(kernel.fields, (field) => shape[field]!));
+      gpu.device.queue.writeBuffer(
+        uniform,
+        0,
+        Uint32Array.from(kernel.fields, (field) => shape[field]!),
+      );
 
       const inputs: Matrix[] = [];
       const fixed = new Map<Operand, GPUBuffer>();
@@ -91,10 +108,12 @@ export async function prepare(
           inputs.push((row, column) => piece.at(row * stride + column));
           return;
         }
-        const usage = operand === output ? GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST : GPUBufferUsage.COPY_DST;
+        const usage =
+          operand === output ? GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST : GPUBufferUsage.COPY_DST;
         const buffer = own(bytesOf(operand, dtype), GPUBufferUsage.STORAGE | usage);
         fixed.set(operand, buffer);
-        if (operand !== output) inputs.push(uploadActivations(gpu, operand, dtype, buffer, ACTIVATION_SEED + i));
+        if (operand !== output)
+          inputs.push(uploadActivations(gpu, operand, dtype, buffer, ACTIVATION_SEED + i));
       });
 
       const layout = pipeline.getBindGroupLayout(0);
@@ -121,7 +140,9 @@ export async function prepare(
         tuning: tuningName,
         compileSeconds,
         output: { operand: output, buffer: fixed.get(output)! },
-        rotation: streamed.reduce((sum, operand) => sum + bytesOf(operand, dtype), 0) * (streamed.length > 0 ? groups.length : 0),
+        rotation:
+          streamed.reduce((sum, operand) => sum + bytesOf(operand, dtype), 0) *
+          (streamed.length > 0 ? groups.length : 0),
         inputs,
         encode(pass, from, count) {
           pass.setPipeline(pipeline);

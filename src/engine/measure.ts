@@ -25,9 +25,30 @@ export interface Effort {
 
 export const efforts: Readonly<Record<Preset, Effort>> = {
   smoke: { minRounds: 6, maxRounds: 6, spread: 1, warmupSeconds: 0, cellSeconds: 1, minSpanSeconds: 0.002 },
-  quick: { minRounds: 6, maxRounds: 10, spread: 0.02, warmupSeconds: 0.1, cellSeconds: 1.5, minSpanSeconds: 0.016 },
-  standard: { minRounds: 10, maxRounds: 40, spread: 0.01, warmupSeconds: 0.5, cellSeconds: 4, minSpanSeconds: 0.016 },
-  rigorous: { minRounds: 20, maxRounds: 200, spread: 0.005, warmupSeconds: 1, cellSeconds: 15, minSpanSeconds: 0.033 },
+  quick: {
+    minRounds: 6,
+    maxRounds: 10,
+    spread: 0.02,
+    warmupSeconds: 0.1,
+    cellSeconds: 1.5,
+    minSpanSeconds: 0.016,
+  },
+  standard: {
+    minRounds: 10,
+    maxRounds: 40,
+    spread: 0.01,
+    warmupSeconds: 0.5,
+    cellSeconds: 4,
+    minSpanSeconds: 0.016,
+  },
+  rigorous: {
+    minRounds: 20,
+    maxRounds: 200,
+    spread: 0.005,
+    warmupSeconds: 1,
+    cellSeconds: 15,
+    minSpanSeconds: 0.033,
+  },
 };
 
 /** Seconds per dispatch of a round of spans of n, 2n and 3n dispatches: the least-squares slope. */
@@ -63,17 +84,31 @@ export async function measure(
   effort: Effort,
 ): Promise<Measurement> {
   const { call, piece, pieces, dtype, tuning } = cell;
-  const launch = await prepare(gpu, weights, piece as Pick<Call, "kernel"> & { shape: AnyShape }, dtype, tuning);
+  const launch = await prepare(
+    gpu,
+    weights,
+    piece as Pick<Call, "kernel"> & { shape: AnyShape },
+    dtype,
+    tuning,
+  );
   try {
     const checked = await check(gpu, launch);
 
     // Warm up by time; the estimate of one dispatch grows better on the way.
     let estimate = 1;
     const warm = performance.now() + effort.warmupSeconds * 1000;
-    for (let dispatches = 1; ; dispatches = Math.min(2 * dispatches, Math.max(1, Math.floor(0.05 / estimate)))) {
+    for (
+      let dispatches = 1;
+      ;
+      dispatches = Math.min(2 * dispatches, Math.max(1, Math.floor(0.05 / estimate)))
+    ) {
       const { gpu: stamped, wall } = await timer.span(launch, dispatches, estimate);
       estimate = Math.max((stamped ?? wall) / dispatches, 1e-8);
-      if (performance.now() >= warm && (estimate * dispatches >= effort.minSpanSeconds / 2 || dispatches >= 65_536)) break;
+      if (
+        performance.now() >= warm &&
+        (estimate * dispatches >= effort.minSpanSeconds / 2 || dispatches >= 65_536)
+      )
+        break;
     }
 
     const spans: Span[] = [];
@@ -83,7 +118,10 @@ export async function measure(
     while (!converged(samples, effort)) {
       const enough = performance.now() - began >= effort.cellSeconds * 1000;
       if (enough && samples.length >= effort.minRounds) break;
-      const n = Math.max(1, Math.ceil(spanSeconds(instruments, clock === "timestamp-query", effort) / estimate));
+      const n = Math.max(
+        1,
+        Math.ceil(spanSeconds(instruments, clock === "timestamp-query", effort) / estimate),
+      );
       const round: Span[] = [];
       for (const dispatches of [n, 2 * n, 3 * n]) round.push(await timer.span(launch, dispatches, estimate));
       if (clock === "timestamp-query" && round.some((span) => span.gpu === null)) {

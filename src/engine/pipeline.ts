@@ -1,4 +1,4 @@
-import { type AnyShape, type AnyTuning, kernelOf, type KernelName } from "../kernels";
+import { type AnyShape, type AnyTuning, type KernelName, kernelOf } from "../kernels";
 import type { DType } from "../kernels/kernel";
 import { render, type Source } from "../kernels/prelude";
 import type { Gpu } from "./device";

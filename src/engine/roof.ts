@@ -7,8 +7,8 @@ import { type DType, sizeOf } from "../kernels/kernel";
 import type { TuningRecord } from "../result";
 import type { Gpu } from "./device";
 import { prepare } from "./launch";
-import { quickTime, tune } from "./tune";
 import type { Timer } from "./timer";
+import { quickTime, tune } from "./tune";
 import type { Weights } from "./weights";
 
 const MIB = 2 ** 20;
@@ -42,11 +42,10 @@ function streamBytes(gpu: Gpu, weights: Weights): number {
 function readCalls(gpu: Gpu, weights: Weights): Call[] {
   const budget = streamBytes(gpu, weights);
   const vec4 = 4 * sizeOf[weights.dtype];
-  const sizes = [
-    [64 * MIB, 512],
-    [64 * MIB, 4096],
-    ...(budget >= 256 * MIB ? [[256 * MIB, 8192]] : []),
-  ] as [number, number][];
+  const sizes = [[64 * MIB, 512], [64 * MIB, 4096], ...(budget >= 256 * MIB ? [[256 * MIB, 8192]] : [])] as [
+    number,
+    number,
+  ][];
   return sizes.map(([bytes, groups]) => ({
     kernel: "read",
     shape: { groups, words: Math.floor(Math.min(bytes, budget) / vec4 / groups) },

@@ -10,8 +10,8 @@ import { calibrate } from "./calibrate";
 import { DeviceLost, type Gpu, openDevice, unsupported } from "./device";
 import type { Host } from "./host";
 import { efforts, measure } from "./measure";
-import { fittingTunings } from "./pipeline";
 import { divide, type Roofs } from "./pieces";
+import { fittingTunings } from "./pipeline";
 import { firstCalls, type Probe, probes, sweep } from "./roof";
 import { createTimer, type Timer } from "./timer";
 import { tune } from "./tune";
@@ -62,12 +62,17 @@ interface Bench {
 
 /** Every distinct call of the plan's workloads, in the order in which they come. */
 function callsOf(result: Result): Call[] {
-  const calls = new Map(result.workloads.flatMap(({ steps }) => steps.map(({ call }) => [callName(call), call])));
+  const calls = new Map(
+    result.workloads.flatMap(({ steps }) => steps.map(({ call }) => [callName(call), call])),
+  );
   return [...calls.values()];
 }
 
 async function allocate(gpu: Gpu, plan: Plan, dtype: DType, result: Result): Promise<Weights> {
-  const wanted = Math.max(MIN_WEIGHTS, ...plan.model.map((id) => parameters(modelConfig(id)) * sizeOf[dtype]));
+  const wanted = Math.max(
+    MIN_WEIGHTS,
+    ...plan.model.map((id) => parameters(modelConfig(id)) * sizeOf[dtype]),
+  );
   let bytes = Math.min(plan.memory, plan.model.length > 0 ? wanted : plan.memory);
   for (;;) {
     try {

@@ -25,9 +25,14 @@ export interface Timer {
 export function createTimer(gpu: Gpu): Timer {
   const { device } = gpu;
   const timestamps = gpu.has("timestamp-query");
-  const queries = timestamps ? device.createQuerySet({ type: "timestamp", count: 2 * MAX_PASSES }) : undefined;
+  const queries = timestamps
+    ? device.createQuerySet({ type: "timestamp", count: 2 * MAX_PASSES })
+    : undefined;
   const resolved = timestamps
-    ? device.createBuffer({ size: 16 * MAX_PASSES, usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC })
+    ? device.createBuffer({
+        size: 16 * MAX_PASSES,
+        usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC,
+      })
     : undefined;
   // Dispatches go on through the rotation from span to span.
   const position = new WeakMap<Launch, number>();
@@ -39,7 +44,11 @@ export function createTimer(gpu: Gpu): Timer {
       position.set(launch, from + count);
       const encoder = device.createCommandEncoder();
       const stamps = queries && {
-        timestampWrites: { querySet: queries, beginningOfPassWriteIndex: 2 * i, endOfPassWriteIndex: 2 * i + 1 },
+        timestampWrites: {
+          querySet: queries,
+          beginningOfPassWriteIndex: 2 * i,
+          endOfPassWriteIndex: 2 * i + 1,
+        },
       };
       const pass = encoder.beginComputePass(stamps);
       launch.encode(pass, from, count);
@@ -60,8 +69,14 @@ export function createTimer(gpu: Gpu): Timer {
 
     span(launch, dispatches, estimate) {
       return guarded(gpu, `timing ${launch.kernel}`, async () => {
-        const most = Math.max(1, Math.floor(PASS_SECONDS / Math.max(estimate, 1e-9)), Math.ceil(dispatches / MAX_PASSES));
-        const passes = Array.from({ length: Math.ceil(dispatches / most) }, (_, i) => Math.min(most, dispatches - i * most));
+        const most = Math.max(
+          1,
+          Math.floor(PASS_SECONDS / Math.max(estimate, 1e-9)),
+          Math.ceil(dispatches / MAX_PASSES),
+        );
+        const passes = Array.from({ length: Math.ceil(dispatches / most) }, (_, i) =>
+          Math.min(most, dispatches - i * most),
+        );
         const began = performance.now();
         submit(launch, passes);
         // Reading the timestamps back waits for the work as well: one await, not two.
@@ -84,7 +99,10 @@ export function createTimer(gpu: Gpu): Timer {
     },
 
     async stamps(launch, passes) {
-      submit(launch, Array.from({ length: passes }, () => 1));
+      submit(
+        launch,
+        Array.from({ length: passes }, () => 1),
+      );
       return readStamps(passes);
     },
 

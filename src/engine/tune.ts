@@ -1,9 +1,8 @@
 // Which tuning of a kernel is fastest on this device? Each is checked before it is timed.
 
-import { type AnyShape, type Call } from "../kernels";
+import { type AnyShape, type Call, kernelOf } from "../kernels";
 import type { DType } from "../kernels/kernel";
 import type { TuningRecord } from "../result";
-import { kernelOf } from "../kernels";
 import { check } from "./check";
 import { DeviceLost, type Gpu } from "./device";
 import { type Launch, prepare } from "./launch";
@@ -18,7 +17,12 @@ const WORTHWHILE = 0.97;
 const HOPELESS = 3;
 
 /** Seconds per dispatch over `dispatches`, by the best clock there is. */
-async function secondsOf(timer: Timer, launch: Launch, dispatches: number, estimate: number): Promise<number> {
+async function secondsOf(
+  timer: Timer,
+  launch: Launch,
+  dispatches: number,
+  estimate: number,
+): Promise<number> {
   const { gpu, wall } = await timer.span(launch, dispatches, estimate);
   return Math.max((gpu ?? wall) / dispatches, 1e-9);
 }
@@ -27,14 +31,21 @@ async function secondsOf(timer: Timer, launch: Launch, dispatches: number, estim
  * Seconds per dispatch: the better of two runs, long enough for the fixed cost not to matter. A launch
  * that turns out slower than `limit` is timed only once.
  */
-export async function quickTime(timer: Timer, launch: Launch, limit = Number.POSITIVE_INFINITY): Promise<number> {
+export async function quickTime(
+  timer: Timer,
+  launch: Launch,
+  limit = Number.POSITIVE_INFINITY,
+): Promise<number> {
   let estimate = await secondsOf(timer, launch, 1, 1);
   if (estimate > HOPELESS * Math.max(limit, 0.01)) return estimate;
   for (let dispatches = 4; estimate * dispatches < 0.01 && dispatches < 8192; dispatches *= 4) {
     estimate = await secondsOf(timer, launch, dispatches, estimate);
   }
   const repeat = Math.max(1, Math.ceil(0.01 / estimate));
-  return Math.min(await secondsOf(timer, launch, repeat, estimate), await secondsOf(timer, launch, repeat, estimate));
+  return Math.min(
+    await secondsOf(timer, launch, repeat, estimate),
+    await secondsOf(timer, launch, repeat, estimate),
+  );
 }
 
 /**
@@ -76,7 +87,13 @@ export async function tune(
   }
   if (best === undefined) throw problem;
   return {
-    record: { kernel: call.kernel, dtype, shapeClass: kernelOf(call.kernel).shapeClass(call.shape), tried, picked: best.name },
+    record: {
+      kernel: call.kernel,
+      dtype,
+      shapeClass: kernelOf(call.kernel).shapeClass(call.shape),
+      tried,
+      picked: best.name,
+    },
     secondsPerDispatch: best.seconds,
   };
 }

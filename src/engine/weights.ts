@@ -4,8 +4,8 @@
 
 import { fill } from "../kernels/fill";
 import { type DType, sizeOf } from "../kernels/kernel";
-import { randomAt } from "../kernels/random";
 import { gridOf } from "../kernels/prelude";
+import { randomAt } from "../kernels/random";
 import { type Gpu, guarded } from "./device";
 import { compile } from "./pipeline";
 
@@ -47,10 +47,16 @@ export async function allocateWeights(gpu: Gpu, dtype: DType, bytes: number): Pr
       const { pipeline } = await compile(gpu, "fill", tuning, { words: 1, seed: 1 }, dtype);
       for (let seed = 1; buffers.length * unit < bytes; seed++) {
         const size = Math.min(unit, align(bytes - buffers.length * unit));
-        const buffer = gpu.device.createBuffer({ size, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC });
+        const buffer = gpu.device.createBuffer({
+          size,
+          usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC,
+        });
         buffers.push(buffer);
         const words = size / sizeOf[dtype] / 4;
-        const shape = gpu.device.createBuffer({ size: 16, usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST });
+        const shape = gpu.device.createBuffer({
+          size: 16,
+          usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
+        });
         gpu.device.queue.writeBuffer(shape, 0, new Uint32Array([words, seed]));
         const encoder = gpu.device.createCommandEncoder();
         const pass = encoder.beginComputePass();
@@ -87,7 +93,12 @@ export async function allocateWeights(gpu: Gpu, dtype: DType, bytes: number): Pr
           groups.push(
             sizes.map((size): Piece => {
               const first = offset / sizeOf[dtype];
-              const piece = { buffer, offset, size, at: (index: number) => randomAt(which + 1, first + index) };
+              const piece = {
+                buffer,
+                offset,
+                size,
+                at: (index: number) => randomAt(which + 1, first + index),
+              };
               offset += align(size);
               return piece;
             }),

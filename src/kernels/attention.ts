@@ -116,6 +116,5 @@ export const attention: Kernel<AttentionShape, AttentionTuning> = {
 
   // exp() may be off by 3 + 2|x| ULP (WGSL 15.7.4); scores of this data stay below 4 in magnitude.
   tolerance: ({ keys, headDim }, dtype) =>
-    roundoff.f32 * (32 + 8 * Math.sqrt(keys) + 8 * Math.sqrt(headDim)) +
-    (dtype === "f16" ? roundoff.f16 : 0),
+    roundoff.f32 * (32 + 8 * Math.sqrt(keys) + 8 * Math.sqrt(headDim)) + (dtype === "f16" ? roundoff.f16 : 0),
 };

@@ -31,7 +31,8 @@ function unroll(lines: readonly Line[], constants: Readonly<Record<string, numbe
   const value = (word: string): number => {
     const literal = /^(\d+)u?$/.exec(word)?.[1];
     const found = literal === undefined ? constants[word] : Number(literal);
-    if (found === undefined) throw new Error(`unroll: ${word} is neither a number nor a constant of the prelude`);
+    if (found === undefined)
+      throw new Error(`unroll: ${word} is neither a number nor a constant of the prelude`);
     return found;
   };
   const out: Line[] = [];
@@ -53,7 +54,10 @@ function unroll(lines: readonly Line[], constants: Readonly<Record<string, numbe
     const variable = new RegExp(`\\b${name}\\b`, "g");
     for (let at = value(from); at < value(to); at += value(step)) {
       const copy = body.map(({ text, number }) => ({ text: text.replace(variable, `${at}u`), number }));
-      out.push({ text: "{", number: line.number }, ...unroll(copy, constants), { text: "}", number: lines[end]!.number });
+      out.push({ text: "{", number: line.number }, ...unroll(copy, constants), {
+        text: "}",
+        number: lines[end]!.number,
+      });
     }
     i = end;
   }

@@ -20,8 +20,25 @@ const heads = (shape: [number, number, number, number, number, number, number]) 
 
 /** One, primes, one row, not a multiple of any tile, long K. */
 const shapes: Record<KernelName, readonly AnyShape[]> = {
-  matmul: [MKN(1, 1, 1), MKN(2, 3, 5), MKN(37, 41, 43), MKN(1, 129, 64), MKN(130, 65, 67), MKN(64, 128, 128), MKN(5, 7, 4099)],
-  matvec: [MKN(1, 1, 1), MKN(1, 3, 5), MKN(1, 131, 67), MKN(1, 64, 128), MKN(1, 5, 16411), MKN(2, 31, 37), MKN(3, 129, 257), MKN(8, 67, 101)],
+  matmul: [
+    MKN(1, 1, 1),
+    MKN(2, 3, 5),
+    MKN(37, 41, 43),
+    MKN(1, 129, 64),
+    MKN(130, 65, 67),
+    MKN(64, 128, 128),
+    MKN(5, 7, 4099),
+  ],
+  matvec: [
+    MKN(1, 1, 1),
+    MKN(1, 3, 5),
+    MKN(1, 131, 67),
+    MKN(1, 64, 128),
+    MKN(1, 5, 16411),
+    MKN(2, 31, 37),
+    MKN(3, 129, 257),
+    MKN(8, 67, 101),
+  ],
   attention: [
     heads([1, 1, 1, 1, 1, 4, 1]),
     heads([1, 1, 1, 2, 1, 3, 1]),

@@ -1,0 +1,104 @@
+// From measured kernel calls to tokens per second of a whole model.
+
+import type { DType } from "../kernels/kernel";
+import type { Measurement, Outcome, Result } from "../result";
+import { callName, type Step, type Workload } from "../workloads";
+import { measuredRoof, type Roof, workloadWork } from "./roofline";
+import { type Estimate, rateOf, secondsPerCall } from "./statistics";
+
+/** A step of a pass with the time all its calls take. */
+export interface StepTime {
+  readonly step: Step;
+  readonly measurement: Measurement;
+  readonly seconds: Estimate;
+}
+
+/** What came of a workload in one type. */
+export type Throughput =
+  | {
+      readonly complete: true;
+      readonly workload: Workload;
+      readonly dtype: DType;
+      readonly steps: readonly StepTime[];
+      readonly seconds: Estimate;
+      /** Absent for single kernel calls, which have no tokens. */
+      readonly tokensPerSecond?: Estimate;
+      readonly flopsPerSecond: Estimate;
+      readonly bytesPerSecond: Estimate;
+      readonly roof: Roof | undefined;
+    }
+  | { readonly complete: false; readonly workload: Workload; readonly dtype: DType; readonly reason: string };
+
+/** The outcomes of a result by call and type. */
+function outcomesByCall({ outcomes }: Result): Map<string, Outcome> {
+  return new Map(outcomes.map((outcome) => [`${callName(outcome.call)} ${outcome.dtype}`, outcome]));
+}
+
+const whyMissing = (outcome: Outcome | undefined, step: Step): string => {
+  if (outcome === undefined) return `${step.label} was not reached`;
+  return outcome.status === "failed"
+    ? `${step.label} failed: ${outcome.error}`
+    : outcome.status === "skipped"
+      ? outcome.reason
+      : "";
+};
+
+/**
+ * Adds up the measured steps of a workload. The interval's ends are added up as well, as if all steps were
+ * fast or slow together: it covers more than 95 %. Norms, rotary embeddings, activations and sampling are
+ * not among the steps, nor is what a runtime spends between them.
+ */
+function throughput(
+  workload: Workload,
+  dtype: DType,
+  outcomes: Map<string, Outcome>,
+  roof: Roof | undefined,
+): Throughput {
+  const steps: StepTime[] = [];
+  for (const step of workload.steps) {
+    const outcome = outcomes.get(`${callName(step.call)} ${dtype}`);
+    if (outcome?.status !== "measured") {
+      return { complete: false, workload, dtype, reason: whyMissing(outcome, step) };
+    }
+    const { value, low, high } = secondsPerCall(outcome);
+    const seconds = { value: value * step.count, low: low * step.count, high: high * step.count };
+    steps.push({ step, measurement: outcome, seconds });
+  }
+  const seconds = steps.reduce(
+    (sum, { seconds: { value, low, high } }) => ({
+      value: sum.value + value,
+      low: sum.low + low,
+      high: sum.high + high,
+    }),
+    { value: 0, low: 0, high: 0 },
+  );
+  const { flops, bytes } = workloadWork(workload, dtype);
+  return {
+    complete: true,
+    workload,
+    dtype,
+    steps,
+    seconds,
+    ...(workload.tokens > 0 && { tokensPerSecond: rateOf(workload.tokens, seconds) }),
+    flopsPerSecond: rateOf(flops, seconds),
+    bytesPerSecond: rateOf(bytes, seconds),
+    roof,
+  };
+}
+
+/** Every workload of a result in every type of its plan. Workloads that lost all steps to a filter are left out. */
+export function throughputs(result: Result): Throughput[] {
+  const outcomes = outcomesByCall(result);
+  return result.plan.dtype.flatMap((dtype) => {
+    const roof = measuredRoof(result, dtype);
+    return result.workloads
+      .filter(({ steps }) => steps.length > 0)
+      .map((workload) => throughput(workload, dtype, outcomes, roof));
+  });
+}
+
+/** FLOP per byte of a workload: below a device's ridge point, memory is what it waits for. */
+export function intensity(workload: Workload, dtype: DType): number {
+  const { flops, bytes } = workloadWork(workload, dtype);
+  return flops / bytes;
+}

@@ -1,0 +1,17 @@
+import type { Report, Table } from "./report_types";
+
+// A cell that a spreadsheet would read as a formula is kept text by a leading apostrophe.
+function field(text: string): string {
+  const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+  return /[",\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+}
+
+const lines = ({ title, columns, rows }: Table) =>
+  [["table", ...columns], ...rows.map((row) => [title, ...row.map(({ text }) => text)])].map((row) =>
+    row.map(field).join(","),
+  );
+
+/** All tables one below the other, each with its header; the first column names the table. */
+export function csv({ tables, comparisons }: Report): string {
+  return `${[...tables, ...comparisons.map(({ table }) => table)].map((table) => lines(table).join("\n")).join("\n\n")}\n`;
+}

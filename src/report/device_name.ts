@@ -1,0 +1,16 @@
+import type { Result } from "../result";
+
+/** What to call the device: the most telling of the names it gives itself. Browsers may keep all of them back. */
+export function deviceName({ device, host }: Result): string {
+  const { vendor, architecture, description } = device;
+  const given = description || [vendor, architecture].filter(Boolean).join(" ") || "unnamed adapter";
+  const browser = /\b(Firefox|Edg|Chrome)\/(\d+)/.exec(host.agent);
+  const where =
+    host.kind === "node"
+      ? host.agent
+      : browser === null
+        ? ""
+        : `${browser[1] === "Edg" ? "Edge" : browser[1]} ${browser[2]}`;
+  const software = device.software === null ? "" : ", software adapter: a CPU";
+  return `${given}${where === "" ? "" : ` (${where}${software})`}`;
+}

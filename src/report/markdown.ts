@@ -1,0 +1,68 @@
+import { significant } from "../units";
+import type { Bars, Report, Table } from "./report_types";
+
+// Cells hold text of adapters and links: what Markdown would read as markup is escaped.
+const escaped = (text: string) => text.replace(/[|\\`*_<>[\]]/g, "\\$&").replace(/\s+/g, " ");
+
+function table({ title, note, columns, rows }: Table): string {
+  const lines = rows.map((row) => row.map(({ text }) => escaped(text)));
+  const widths = columns.map((column, i) =>
+    Math.max(column.length, ...lines.map((row) => row[i]?.length ?? 0)),
+  );
+  const line = (cells: readonly string[]) =>
+    `| ${cells.map((text, i) => text.padEnd(widths[i] ?? 0)).join(" | ")} |`;
+  const rule = `|${widths.map((width) => "-".repeat(width + 2)).join("|")}|`;
+  return [
+    `## ${title}`,
+    "",
+    ...(note === undefined ? [] : [note, ""]),
+    line(columns),
+    rule,
+    ...lines.map(line),
+  ].join("\n");
+}
+
+const BAR = 40;
+
+/** Bars on a logarithmic axis, each with its value. */
+function barChart({ title, unit, bars }: Bars): string {
+  const name = Math.max(...bars.map((bar) => bar.name.length));
+  const texts = bars.map(({ value }) => significant(value));
+  const width = Math.max(...texts.map((text) => text.length));
+  const logs = bars.map(({ value }) => Math.log10(value));
+  const low = Math.floor(Math.min(...logs));
+  const high = Math.max(...logs);
+  const lines = bars.map((bar, i) => {
+    const length = Math.max(1, Math.round((BAR * (logs[i]! - low)) / Math.max(high - low, 1e-9)));
+    return `${bar.name.replaceAll("`", "'").padEnd(name)}  ${texts[i]!.padStart(width)}  ${(bar.own ? "█" : "▒").repeat(length)}`;
+  });
+  return [
+    `## ${escaped(title)}`,
+    "",
+    `${unit}, logarithmic; reference chips are upper bounds from published figures`,
+    "",
+    "```",
+    ...lines,
+    "```",
+  ].join("\n");
+}
+
+/** The report as Markdown that reads well on a terminal too. */
+export function markdown({ title, subtitle, warnings, headlines, tables, comparisons }: Report): string {
+  return `${[
+    `# ${escaped(title)}`,
+    escaped(subtitle),
+    ...(warnings.length > 0 ? [warnings.map((warning) => `> ${escaped(warning)}`).join("\n>\n")] : []),
+    ...headlines.map(({ model, workload, dtype, main, rate, share, meaning }) =>
+      [
+        `**${[model, workload, dtype].filter(Boolean).join(" ")}: ${main}**`,
+        "",
+        `- ${rate}`,
+        `- ${share}`,
+        `- ${meaning}`,
+      ].join("\n"),
+    ),
+    ...tables.map(table),
+    ...comparisons.map(({ bars }) => barChart(bars)),
+  ].join("\n\n")}\n`;
+}

@@ -1,0 +1,77 @@
+// What a report is made of: text that is ready to be read, and series that are ready to be drawn.
+
+export interface Report {
+  readonly title: string;
+  readonly subtitle: string;
+  /** The numbers are a CPU's: say so wherever they appear. */
+  readonly software: boolean;
+  readonly warnings: readonly string[];
+  readonly headlines: readonly Headline[];
+  readonly tables: readonly Table[];
+  readonly comparisons: readonly { readonly bars: Bars; readonly table: Table }[];
+  readonly rooflines: readonly Roofline[];
+}
+
+/** The figure of one workload in one type. */
+export interface Headline {
+  readonly workload: string;
+  readonly model?: string;
+  readonly phase: "prefill" | "decode" | "kernel";
+  readonly dtype: string;
+  /** Tokens per second with interval; for single kernels their rate. */
+  readonly main: string;
+  readonly mainValue: number;
+  /** FLOP/s or B/s with interval. */
+  readonly rate: string;
+  readonly share: string;
+  /** What it comes down to, in a sentence. */
+  readonly meaning: string;
+}
+
+export interface Cell {
+  readonly text: string;
+  /** Where the figure comes from. */
+  readonly title?: string | undefined;
+  readonly href?: string;
+}
+
+export interface Table {
+  readonly title: string;
+  readonly note?: string;
+  readonly columns: readonly string[];
+  readonly rows: readonly (readonly Cell[])[];
+}
+
+export interface Bars {
+  readonly kind: "bars";
+  readonly id: string;
+  readonly title: string;
+  readonly unit: string;
+  readonly bars: readonly {
+    readonly name: string;
+    readonly value: number;
+    readonly own: boolean;
+    readonly source: string;
+  }[];
+}
+
+export interface Roofline {
+  readonly kind: "roofline";
+  readonly id: string;
+  readonly title: string;
+  /** FLOP/s and byte/s. */
+  readonly roofs: readonly {
+    readonly name: string;
+    readonly flops: number;
+    readonly bandwidth: number;
+    readonly own: boolean;
+    readonly source: string;
+  }[];
+  /** FLOP/byte and FLOP/s. */
+  readonly points: readonly {
+    readonly name: string;
+    readonly phase: string;
+    readonly intensity: number;
+    readonly flops: number;
+  }[];
+}
