@@ -16,9 +16,3 @@ function commit(): string {
 const { version } = JSON.parse(readFileSync(new URL("package.json", import.meta.url), "utf8"));
 
 export const define = { __VERSION__: JSON.stringify(version), __COMMIT__: JSON.stringify(commit()) };
-
-/** Timers are finest, and WebGPU is offered, in a cross-origin isolated secure context. */
-export const isolationHeaders = {
-  "Cross-Origin-Opener-Policy": "same-origin",
-  "Cross-Origin-Embedder-Policy": "require-corp",
-};

@@ -1,5 +1,5 @@
 import { defineConfig } from "vite";
-import { define } from "./build.config";
+import { define } from "./build.config.ts";
 
 /** The command line: `dist/cli/main.js`, for Node. Packages stay outside the bundle. */
 export default defineConfig({

@@ -1,7 +1,8 @@
 import { playwright } from "@vitest/browser-playwright";
 import { defineConfig } from "vitest/config";
-import { define, isolationHeaders } from "./build.config";
-import { engines, findBrowser, launchOptions } from "./src/cli/browsers";
+import { define } from "./build.config.ts";
+import { isolationHeaders } from "./src/app/page_headers.ts";
+import { engines, findBrowser, launchOptions } from "./src/cli/browsers.ts";
 
 // Vitest's reporter prints failures with Map.groupBy, which Node 20 does not have.
 Map.groupBy ??= <K, T>(items: Iterable<T>, keyOf: (item: T, index: number) => K): Map<K, T[]> => {

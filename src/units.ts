@@ -21,14 +21,55 @@ export function significant(value: number): string {
   });
 }
 
-/** With an SI prefix: 8.25e9, "FLOP/s" -> "8.25 GFLOP/s". */
-export function scaled(value: number, unit: string): string {
-  const [factor, prefix] = PREFIXES.find(([size]) => Math.abs(value) >= size) ?? [1, ""];
-  return `${significant(value / factor)} ${prefix}${unit}`;
+/** A unit with the factor that numbers are divided by before it. */
+interface Scale {
+  readonly factor: number;
+  readonly unit: string;
 }
 
+/** How to write numbers of about this size in this kind of unit. */
+export type ScaleOf = (value: number) => Scale;
+
+const prefixed =
+  (unit: string): ScaleOf =>
+  (value) => {
+    const [factor, prefix] = PREFIXES.find(([size]) => Math.abs(value) >= size) ?? [1, ""];
+    return { factor, unit: `${prefix}${unit}` };
+  };
+
+export const flopRate = prefixed("FLOP/s");
+export const byteRate = prefixed("B/s");
+
 /** Tokens per second, unscaled: people compare these across machines. */
-export const tokenRate = (value: number): string => `${significant(value)} tokens/s`;
+export const tokenRate: ScaleOf = () => ({ factor: 1, unit: "tokens/s" });
+
+export const share: ScaleOf = () => ({ factor: 0.01, unit: "%" });
+
+export const seconds: ScaleOf = (value) => {
+  if (value >= 120) return { factor: 60, unit: "min" };
+  if (value >= 1) return { factor: 1, unit: "s" };
+  if (value >= 1e-3) return { factor: 1e-3, unit: "ms" };
+  if (value >= 1e-6) return { factor: 1e-6, unit: "µs" };
+  return { factor: 1e-9, unit: "ns" };
+};
+
+/** "8.25 GFLOP/s" */
+export function written(value: number, scaleOf: ScaleOf): string {
+  const { factor, unit } = scaleOf(value);
+  return `${significant(value / factor)} ${unit}`;
+}
+
+/** A figure with its interval in the same unit: "8.25 GFLOP/s (8.10 … 8.31)". */
+export function estimated(
+  { value, low, high }: { readonly value: number; readonly low: number; readonly high: number },
+  scaleOf: ScaleOf,
+): string {
+  const { factor, unit } = scaleOf(value);
+  return `${significant(value / factor)} ${unit} (${significant(low / factor)} … ${significant(high / factor)})`;
+}
+
+/** With an SI prefix: 8.25e9, "FLOP/s" -> "8.25 GFLOP/s". */
+export const scaled = (value: number, unit: string): string => written(value, prefixed(unit));
 
 /** Memory in the powers of two that GPUs count in. */
 export function memory(bytes: number): string {
@@ -37,12 +78,6 @@ export function memory(bytes: number): string {
   return `${significant(bytes / 2 ** 10)} KiB`;
 }
 
-export function duration(seconds: number): string {
-  if (seconds >= 120) return `${significant(seconds / 60)} min`;
-  if (seconds >= 1) return `${significant(seconds)} s`;
-  if (seconds >= 1e-3) return `${significant(seconds * 1e3)} ms`;
-  if (seconds >= 1e-6) return `${significant(seconds * 1e6)} µs`;
-  return `${significant(seconds * 1e9)} ns`;
-}
+export const duration = (value: number): string => written(value, seconds);
 
-export const percent = (share: number): string => `${significant(share * 100)} %`;
+export const percent = (value: number): string => written(value, share);

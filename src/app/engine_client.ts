@@ -4,7 +4,7 @@ import * as Comlink from "comlink";
 import type { Progress } from "../engine/run";
 import type { Plan } from "../plan";
 import type { HostInfo, Result } from "../result";
-import type { Engine, RunOutcome } from "./worker";
+import type { Engine, InspectOutcome, RunOutcome } from "./worker";
 
 export interface Run {
   /** Never rejects. */
@@ -13,7 +13,7 @@ export interface Run {
   cancel(reason: string): void;
 }
 
-const hostInfo = (): HostInfo => ({
+export const hostInfo = (): HostInfo => ({
   kind: "browser",
   agent: navigator.userAgent.slice(0, 400),
   crossOriginIsolated: globalThis.crossOriginIsolated,
@@ -21,9 +21,14 @@ const hostInfo = (): HostInfo => ({
   logicalCores: navigator.hardwareConcurrency,
 });
 
+const startWorker = () =>
+  new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name: "tokenroof" });
+
+const message = (error: unknown) => (error instanceof Error ? error.message : String(error));
+
 /** Starts a run. */
 export function startRun(plan: Plan, onProgress: (progress: Progress) => void): Run {
-  const worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name: "tokenroof" });
+  const worker = startWorker();
   const engine = Comlink.wrap<Engine>(worker);
   let last: Result | undefined;
 
@@ -42,9 +47,24 @@ export function startRun(plan: Plan, onProgress: (progress: Progress) => void): 
     last = progress.result;
     onProgress(progress);
   };
-  worker.addEventListener("error", ({ message }) => end(stopped(`the worker failed: ${message}`)));
+  worker.addEventListener("error", (event) =>
+    end(stopped(`the worker failed: ${event.message ?? "it did not load"}`)),
+  );
   engine
     .run(plan, hostInfo(), Comlink.proxy(follow))
-    .then(end, (error: unknown) => end(stopped(String(error))));
+    .then(end, (error: unknown) => end(stopped(message(error))));
   return { outcome, cancel: (reason) => end(stopped(reason)) };
+}
+
+/** Asks a worker of its own what the adapter says of itself. */
+export async function inspect(): Promise<InspectOutcome> {
+  const worker = startWorker();
+  const failed = new Promise<InspectOutcome>((resolve) => {
+    worker.addEventListener("error", () => resolve({ ok: false, problem: "the worker did not load" }));
+  });
+  try {
+    return await Promise.race([Comlink.wrap<Engine>(worker).inspect(hostInfo()), failed]);
+  } finally {
+    worker.terminate();
+  }
 }

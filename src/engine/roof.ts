@@ -8,8 +8,8 @@ import type { TuningRecord } from "../result";
 import type { Gpu } from "./device";
 import { prepare } from "./launch";
 import type { Timer } from "./timer";
-import { quickTime, tune } from "./tune";
-import type { Weights } from "./weights";
+import { HOPELESS, quickTime, tune } from "./tune";
+import { largestPiece, type Weights } from "./weights";
 
 const MIB = 2 ** 20;
 
@@ -36,7 +36,7 @@ async function fmaCalls(gpu: Gpu, timer: Timer, dtype: DType): Promise<Call[]> {
 
 /** A quarter of the weights at most, so that every dispatch reads what the last ones did not. */
 function streamBytes(gpu: Gpu, weights: Weights): number {
-  return Math.min(gpu.limits.maxStorageBufferBindingSize, gpu.limits.maxBufferSize, weights.bytes / 4);
+  return Math.min(largestPiece(gpu), weights.bytes / 4);
 }
 
 function readCalls(gpu: Gpu, weights: Weights): Call[] {
@@ -77,12 +77,17 @@ export async function sweep(gpu: Gpu, timer: Timer, weights: Weights, probe: Pro
       : (probe === "read" ? readCalls : copyCalls)(gpu, weights);
   const records: TuningRecord[] = [];
   let best: Omit<BestProbe, "records"> | undefined;
+  let promising: readonly string[] | undefined;
   for (const call of calls) {
-    const { record, secondsPerDispatch } = await tune(gpu, timer, weights, call, dtype);
+    const { record, secondsPerDispatch } = await tune(gpu, timer, weights, call, dtype, promising);
     records.push({ ...record, shapeClass: Object.values(call.shape).join("x") });
     const { flops, bytes } = workOf(call, dtype);
     const rate = (probe === "fma" ? flops : bytes) / secondsPerDispatch;
     if (best === undefined || rate > best.rate) best = { call, tuning: record.picked, rate };
+    // What is far behind at one shape is not tried at the next.
+    promising = Object.keys(record.tried).filter(
+      (name) => (record.tried[name] ?? Infinity) < HOPELESS * secondsPerDispatch,
+    );
   }
   return { ...best!, records };
 }

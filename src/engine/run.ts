@@ -15,7 +15,7 @@ import { fittingTunings } from "./pipeline";
 import { firstCalls, type Probe, probes, sweep } from "./roof";
 import { createTimer, type Timer } from "./timer";
 import { tune } from "./tune";
-import { allocateWeights, type Weights } from "./weights";
+import { allocateWeights, largestPiece, type Weights } from "./weights";
 
 export interface Progress {
   /** What is being done: "measuring matmul 512x3072x2048 f32". */
@@ -105,7 +105,7 @@ async function runCell(
 ): Promise<Outcome> {
   const { dtype } = weights;
   try {
-    const binding = Math.min(gpu.limits.maxStorageBufferBindingSize, gpu.limits.maxBufferSize, weights.bytes);
+    const binding = Math.min(largestPiece(gpu), weights.bytes);
     const { piece, pieces } = divide(call, dtype, roofs, binding);
     const kernel = kernelOf(piece.kernel);
     const shapeClass = kernel.shapeClass(piece.shape);

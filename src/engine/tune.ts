@@ -14,7 +14,7 @@ import type { Weights } from "./weights";
 const WORTHWHILE = 0.97;
 
 /** A candidate this many times slower than the best is not worth a second look. */
-const HOPELESS = 3;
+export const HOPELESS = 3;
 
 /** Seconds per dispatch over `dispatches`, by the best clock there is. */
 async function secondsOf(
@@ -49,7 +49,7 @@ export async function quickTime(
 }
 
 /**
- * Tries every tuning that the device's limits allow. A tuning that does not compile or fails its check
+ * Tries every tuning, or only the `candidates`, that the device's limits allow. A tuning that does not compile or fails its check
  * is recorded as null and not timed. Throws the last such error when none is left.
  */
 export async function tune(
@@ -58,13 +58,15 @@ export async function tune(
   weights: Weights | undefined,
   call: Pick<Call, "kernel"> & { shape: AnyShape },
   dtype: DType,
+  candidates?: readonly string[],
 ): Promise<{ record: TuningRecord; secondsPerDispatch: number }> {
   const tried: Record<string, number | null> = {};
   let best: { name: string; seconds: number } | undefined;
   let problem: unknown = new Error(`no tuning of ${call.kernel} fits this device's limits`);
 
   // Compiling is most of the time, and compilers work side by side.
-  const names = fittingTunings(gpu, call.kernel, call.shape, dtype);
+  const fitting = fittingTunings(gpu, call.kernel, call.shape, dtype);
+  const names = fitting.filter((name) => candidates?.includes(name) ?? true);
   const launches = names.map((name) => prepare(gpu, weights, call, dtype, name));
   const settled = await Promise.allSettled(launches);
   try {

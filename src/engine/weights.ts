@@ -29,12 +29,18 @@ export interface Weights {
   destroy(): void;
 }
 
+/**
+ * The most that one dispatch can stream. A buffer is no larger than one binding, so that it can be bound
+ * whole, and than 512 MiB: some drivers promise more and then do not give it.
+ */
+export const largestPiece = ({ limits }: Gpu): number =>
+  Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize, 2 ** 29);
+
 const align = (bytes: number) => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
 
 /** Allocates and fills about `bytes` of weights. Throws when there is not that much memory. */
 export async function allocateWeights(gpu: Gpu, dtype: DType, bytes: number): Promise<Weights> {
-  // A buffer is no larger than one binding, so that the fill can bind it whole.
-  const largest = Math.min(gpu.limits.maxBufferSize, gpu.limits.maxStorageBufferBindingSize);
+  const largest = largestPiece(gpu);
   const unit = Math.floor(Math.min(largest, align(bytes)) / ALIGNMENT) * ALIGNMENT;
   const buffers: GPUBuffer[] = [];
   const destroy = () => {

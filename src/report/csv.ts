@@ -12,6 +12,6 @@ const lines = ({ title, columns, rows }: Table) =>
   );
 
 /** All tables one below the other, each with its header; the first column names the table. */
-export function csv({ tables, comparisons }: Report): string {
-  return `${[...tables, ...comparisons.map(({ table }) => table)].map((table) => lines(table).join("\n")).join("\n\n")}\n`;
+export function csv({ tables, comparisons, rooflines }: Report): string {
+  return `${[...tables, ...rooflines.map(({ table }) => table), ...comparisons.map(({ table }) => table)].map((table) => lines(table).join("\n")).join("\n\n")}\n`;
 }

@@ -4,7 +4,7 @@ import type { Result } from "../result";
 export function deviceName({ device, host }: Result): string {
   const { vendor, architecture, description } = device;
   const given = description || [vendor, architecture].filter(Boolean).join(" ") || "unnamed adapter";
-  const browser = /\b(Firefox|Edg|Chrome)\/(\d+)/.exec(host.agent);
+  const browser = /(Firefox|Edg|Chrome)\/(\d+)/.exec(host.agent);
   const where =
     host.kind === "node"
       ? host.agent

@@ -63,6 +63,6 @@ export function markdown({ title, subtitle, warnings, headlines, tables, compari
       ].join("\n"),
     ),
     ...tables.map(table),
-    ...comparisons.map(({ bars }) => barChart(bars)),
+    ...comparisons.map(({ chart }) => barChart(chart)),
   ].join("\n\n")}\n`;
 }

@@ -8,8 +8,9 @@ export interface Report {
   readonly warnings: readonly string[];
   readonly headlines: readonly Headline[];
   readonly tables: readonly Table[];
-  readonly comparisons: readonly { readonly bars: Bars; readonly table: Table }[];
-  readonly rooflines: readonly Roofline[];
+  /** Each chart with the table that says the same in text. */
+  readonly comparisons: readonly { readonly chart: Bars; readonly table: Table }[];
+  readonly rooflines: readonly { readonly chart: Roofline; readonly table: Table }[];
 }
 
 /** The figure of one workload in one type. */
@@ -70,7 +71,7 @@ export interface Roofline {
   /** FLOP/byte and FLOP/s. */
   readonly points: readonly {
     readonly name: string;
-    readonly phase: string;
+    readonly phase: Headline["phase"];
     readonly intensity: number;
     readonly flops: number;
   }[];

@@ -1,0 +1,21 @@
+// What scripts find on the page: window.tokenroof.
+
+import type { Progress } from "../engine/run";
+import type { Plan } from "../plan";
+import type { Result } from "../result";
+import type { InspectOutcome, RunOutcome } from "./worker";
+
+export interface Automation {
+  /** Runs a plan, given as words ("preset=quick pp=128") or as an object. Rejects with one line where it cannot. */
+  run(plan: string | Plan): Promise<Result>;
+  /** Like `run`, but says in its value what went wrong. */
+  runOutcome(plan: string | Plan): Promise<RunOutcome>;
+  /** Ends the run; what was finished becomes a partial result. */
+  cancel(reason?: string): void;
+  /** What the adapter says of itself. */
+  inspect(): Promise<InspectOutcome>;
+  /** The last result that is shown. */
+  result: Result | undefined;
+  /** The run's state; undefined when none is going on. */
+  progress: Omit<Progress, "result"> | undefined;
+}

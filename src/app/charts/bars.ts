@@ -1,0 +1,55 @@
+import type { ChartConfiguration } from "chart.js";
+import type { Bars } from "../../report/report_types";
+import { significant } from "../../units";
+import { type Theme, wrapped } from "./theme";
+
+/** Horizontal bars on a logarithmic axis; the measured one in the accent colour. */
+export function barsConfig({ bars, unit }: Bars, theme: Theme, narrow: boolean): ChartConfiguration<"bar"> {
+  const lowest = Math.min(...bars.map(({ value }) => value));
+  return {
+    type: "bar",
+    data: {
+      labels: bars.map(({ name }) => (narrow && name.length > 22 ? `${name.slice(0, 21)}…` : name)),
+      datasets: [
+        {
+          data: bars.map(({ value }) => value),
+          backgroundColor: bars.map(({ own }) => (own ? theme.accent : theme.muted)),
+          borderRadius: 3,
+          barPercentage: 0.8,
+        },
+      ],
+    },
+    options: {
+      indexAxis: "y",
+      responsive: true,
+      maintainAspectRatio: false,
+      animation: false,
+      scales: {
+        x: {
+          type: "logarithmic",
+          min: 10 ** Math.floor(Math.log10(lowest) - 0.2),
+          title: { display: true, text: `${unit}, logarithmic`, color: theme.ink },
+          grid: { color: theme.grid },
+          ticks: {
+            color: theme.ink,
+            maxTicksLimit: narrow ? 4 : 8,
+            callback: (value) => significant(Number(value)),
+          },
+        },
+        y: {
+          grid: { display: false },
+          ticks: { color: theme.ink, autoSkip: false, font: { size: narrow ? 10 : 12 } },
+        },
+      },
+      plugins: {
+        legend: { display: false },
+        tooltip: {
+          callbacks: {
+            title: ([item]) => bars[item?.dataIndex ?? 0]?.name ?? "",
+            label: ({ dataIndex }) => wrapped(bars[dataIndex]?.source ?? "", narrow ? 34 : 60),
+          },
+        },
+      },
+    },
+  };
+}

@@ -1,0 +1,83 @@
+import { html, type TemplateResult } from "lit";
+import { live } from "lit/directives/live.js";
+import { type Plan, type Preset, presets, workloadsOf } from "../../plan";
+import { memory } from "../../units";
+import { modelIds } from "../../workloads";
+import type { Actions, State } from "../state";
+
+/** What a preset costs, before it is started. */
+const costs: Readonly<Record<Preset, string>> = {
+  quick: "some 15 s on a GPU, a minute on a CPU",
+  standard: "half a minute on a GPU, two minutes on a CPU",
+  rigorous: "some minutes, for figures to compare",
+  smoke: "seconds, a tiny model: does it work at all?",
+};
+
+const text = (event: Event) => (event.target as HTMLInputElement | HTMLSelectElement).value;
+
+function choice(
+  label: string,
+  word: string,
+  value: string,
+  options: readonly string[],
+  { set }: Actions,
+): TemplateResult {
+  // A list from the address stays choosable as it is.
+  const all = options.includes(value) ? options : [value, ...options];
+  return html`<label>
+    <span>${label}</span>
+    <select name=${word} .value=${live(value)} @change=${(event: Event) => set({ [word]: text(event) })}>
+      ${all.map((option) => html`<option value=${option} ?selected=${option === value}>${option}</option>`)}
+    </select>
+  </label>`;
+}
+
+function field(
+  label: string,
+  word: string,
+  value: readonly (string | number)[],
+  { set }: Actions,
+): TemplateResult {
+  return html`<label>
+    <span>${label}</span>
+    <input name=${word} autocomplete="off" spellcheck="false" .value=${live(value.join(",") || "0")} @change=${(event: Event) => set({ [word]: text(event) })} />
+  </label>`;
+}
+
+const summary = (plan: Plan) =>
+  `${workloadsOf(plan)
+    .map(({ id }) => id)
+    .join(
+      ", ",
+    )} in ${plan.dtype.join(" and ")}; up to ${memory(plan.memory)} of GPU memory; ${costs[plan.preset]}.`;
+
+/** What to run, and the button. */
+export function controls(state: State, actions: Actions): TemplateResult {
+  const { plan, environment, progress, problem } = state;
+  const able = environment.kind === "ready" && progress === undefined && problem === undefined;
+  return html`
+    <form
+      class="controls"
+      @submit=${(event: Event) => {
+        event.preventDefault();
+        actions.run();
+      }}
+    >
+      ${choice("Model", "model", plan.model.join(","), modelIds, actions)}
+      ${choice("Preset", "preset", plan.preset, presets, actions)}
+      <button class="primary" type="submit" ?disabled=${!able}>Run</button>
+      <details>
+        <summary>More settings</summary>
+        <div class="fields">
+          ${field("Prompt tokens (pp)", "pp", plan.pp, actions)}
+          ${field("Tokens written (tg)", "tg", plan.tg, actions)}
+          ${field("Depth", "depth", plan.depth, actions)}
+          ${field("Batch", "batch", plan.batch, actions)}
+          ${field("Types", "dtype", plan.dtype, actions)}
+        </div>
+        <p>Lists multiply: <code>depth=0,4096</code>. The address of this page keeps the settings.</p>
+      </details>
+      <p class="summary">${summary(plan)}</p>
+    </form>
+  `;
+}

@@ -1,0 +1,37 @@
+import { html, nothing, type TemplateResult } from "lit";
+import type { Actions, State } from "../state";
+import { controls } from "./controls";
+import { environment } from "./environment";
+import { progress } from "./progress";
+import { reportView } from "./report";
+
+/** The whole page. */
+export function page(state: State, actions: Actions): TemplateResult {
+  return html`
+    <header>
+      <a class="brand" href=${location.pathname}>
+        <svg viewBox="0 0 32 32" aria-hidden="true">
+          <path d="M3 27 16 10h13" />
+          <circle cx="12" cy="22" r="2.6" />
+          <circle cx="23" cy="17" r="2.6" />
+        </svg>
+        Tokenroof
+      </a>
+      <p>How fast does this GPU read a prompt and write an answer, and how close is that to what it physically can?</p>
+    </header>
+    <main>
+      ${state.problem === undefined ? nothing : html`<p class="notice bad" role="alert">${state.problem}</p>`}
+      ${environment(state.environment)}
+      ${state.shown?.shared ? html`<p class="notice">A shared result, measured elsewhere and reported by whoever made the link. <a href=${location.pathname}>Measure this device</a></p>` : controls(state, actions)}
+      ${state.progress === undefined ? nothing : progress(state.progress, actions)}
+      ${state.shown === undefined ? nothing : reportView(state.shown, state.link, actions)}
+    </main>
+    <footer>
+      <p>
+        Synthetic weights, nothing is downloaded and nothing leaves this page. Every kernel is checked against float64
+        before it is timed; every figure carries an interval; every reference figure its source.
+      </p>
+      <p>Tokenroof ${__VERSION__} (${__COMMIT__})</p>
+    </footer>
+  `;
+}

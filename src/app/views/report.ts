@@ -1,0 +1,53 @@
+import { html, nothing, type TemplateResult } from "lit";
+import type { Headline } from "../../report/report_types";
+import type { Actions, Shown, State } from "../state";
+import { chart } from "./chart";
+import { table } from "./table";
+
+const phaseNames = { prefill: "Prefill", decode: "Decode", kernel: "Kernel" } as const;
+
+/** "8.25 tokens/s (8.10 … 8.31)" -> the figure large, its interval small. */
+function figure(text: string): TemplateResult {
+  const at = text.indexOf(" (");
+  return html`<b>${at < 0 ? text : text.slice(0, at)}</b> <small>${at < 0 ? "" : text.slice(at + 1)}</small>`;
+}
+
+const card = (software: boolean) => (each: Headline) =>
+  html`
+  <article class="headline ${each.phase}" data-workload=${each.workload} data-type=${each.dtype}>
+    <h3>${phaseNames[each.phase]} <span>${[each.model, each.workload, each.dtype].filter(Boolean).join(" · ")}</span></h3>
+    <p class="main">${figure(each.main)}</p>
+    <p>${figure(each.rate)}</p>
+    <p>${each.share}</p>
+    <p class="meaning">${each.meaning}</p>
+    ${software ? html`<p class="chip software">a CPU's number</p>` : nothing}
+  </article>
+`;
+
+/** A result, however it came here. */
+export function reportView({ report, shared }: Shown, link: State["link"], actions: Actions): TemplateResult {
+  const { title, subtitle, warnings, headlines, tables, comparisons, rooflines, software } = report;
+  return html`
+    <section class="report" aria-label="Result">
+      <h2>${title}</h2>
+      <p>${subtitle}</p>
+      ${warnings.length === 0 ? nothing : html`<ul class="notice warnings">${warnings.map((warning) => html`<li>${warning}</li>`)}</ul>`}
+      <div class="headlines">${headlines.map(card(software))}</div>
+      <p class="actions">
+        ${shared ? nothing : html`<button type="button" @click=${actions.copyLink}>Copy link</button>`}
+        <button type="button" @click=${actions.save}>Save result (JSON)</button>
+        ${
+          link === undefined
+            ? nothing
+            : html`<label class="link">
+                <span role="status">${link.copied ? "Copied." : "Copy it from here:"} The whole result is in it; nothing is uploaded.</span>
+                <input readonly .value=${link.url} @focus=${(event: Event) => (event.target as HTMLInputElement).select()} />
+              </label>`
+        }
+      </p>
+      ${rooflines.map((each) => chart(each.chart, each.table))}
+      ${comparisons.map((each) => chart(each.chart, each.table))}
+      ${tables.map((each) => html`<details><summary>${each.title}</summary>${table(each)}</details>`)}
+    </section>
+  `;
+}

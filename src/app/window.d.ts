@@ -1,0 +1,7 @@
+import type { Automation } from "./automation";
+
+declare global {
+  interface Window {
+    tokenroof: Automation;
+  }
+}

@@ -1,0 +1,95 @@
+// Drives the built page, the very code that people run, in a headless browser.
+
+import { existsSync } from "node:fs";
+import type { Browser, Page } from "playwright";
+import type { InspectOutcome, RunOutcome } from "../app/worker";
+import type { Progress } from "../engine/run";
+import type { Plan } from "../plan";
+import { unknownName } from "../plan";
+import { browserNames, type FoundBrowser, findBrowser, launchOptions } from "./browsers";
+import { Exit, ExitCode } from "./exit";
+import { browserOrInstall, whatToInstall } from "./install";
+import { servePage } from "./server";
+
+export interface BrowserChoice {
+  /** A name of `browserNames` or a path; undefined takes what is here. */
+  readonly browser?: string | undefined;
+  readonly browserArguments: readonly string[];
+}
+
+function choose({ browser }: BrowserChoice): FoundBrowser {
+  if (browser === undefined) return browserOrInstall();
+  if (browser.includes("/") || browser.includes("\\")) {
+    if (!existsSync(browser)) throw new Exit(ExitCode.environment, `no browser at ${browser}`);
+    return { engine: /firefox/i.test(browser) ? "firefox" : "chromium", path: browser };
+  }
+  if (!browserNames.includes(browser))
+    throw new Exit(ExitCode.usage, unknownName("browser", browser, browserNames));
+  const found = findBrowser(browser);
+  if (found === undefined)
+    throw new Exit(ExitCode.environment, `${browser} is not installed here: ${whatToInstall}`);
+  return found;
+}
+
+/** Opens the page in a browser, does `work` with it and closes both, whatever happens. */
+async function withPage<T>(
+  choice: BrowserChoice,
+  work: (page: Page, found: FoundBrowser, browser: Browser) => Promise<T>,
+): Promise<T> {
+  const found = choose(choice);
+  const { type, options } = launchOptions(found, choice.browserArguments);
+  const server = await servePage();
+  try {
+    const browser = await type.launch(options).catch((error: unknown) => {
+      throw new Exit(ExitCode.environment, `${found.path} does not start: ${String(error).split("\n")[0]}`);
+    });
+    try {
+      const page = await browser.newPage();
+      await page.goto(server.url);
+      await page.waitForFunction(() => window.tokenroof !== undefined);
+      return await work(page, found, browser);
+    } finally {
+      await browser.close();
+    }
+  } finally {
+    server.close();
+  }
+}
+
+/** Runs a plan on the page. When `signal` aborts, the run is cancelled and what was finished comes back. */
+export function runInBrowser(
+  choice: BrowserChoice,
+  plan: Plan,
+  onProgress: (progress: Omit<Progress, "result">) => void,
+  signal: AbortSignal,
+): Promise<RunOutcome> {
+  return withPage(choice, async (page) => {
+    const cancel = () => page.evaluate(() => window.tokenroof.cancel("cancelled")).catch(() => {});
+    signal.addEventListener("abort", cancel, { once: true });
+    const running = page.evaluate((given) => window.tokenroof.runOutcome(given), plan);
+    let label = "";
+    const poll = setInterval(async () => {
+      const progress = await page.evaluate(() => window.tokenroof.progress).catch(() => undefined);
+      if (progress && progress.label !== label) {
+        label = progress.label;
+        onProgress(progress);
+      }
+    }, 250);
+    try {
+      return await running;
+    } finally {
+      clearInterval(poll);
+    }
+  });
+}
+
+/** What the adapter says of itself in this browser. */
+export function inspectBrowser(
+  choice: BrowserChoice,
+): Promise<{ name: string; path: string; outcome: InspectOutcome }> {
+  return withPage(choice, async (page, found, browser) => ({
+    name: `${found.engine} ${browser.version()}`,
+    path: found.path,
+    outcome: await page.evaluate(() => window.tokenroof.inspect()),
+  }));
+}

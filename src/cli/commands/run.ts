@@ -1,0 +1,53 @@
+import { writeFileSync } from "node:fs";
+import { NoDevice } from "../../engine/device";
+import { type Plan, parsePlanWords } from "../../plan";
+import type { Result } from "../../result";
+import { inspectBrowser, runInBrowser } from "../browser_host";
+import { Exit, ExitCode } from "../exit";
+import { inspectNode, runInNode } from "../node_host";
+import type { Options } from "../options";
+import { formatNamed, printReport } from "../output";
+import { showProgress } from "../progress";
+
+/** Refuses to go on where the adapter is a CPU. */
+async function requireHardware(options: Options): Promise<void> {
+  const outcome =
+    options.host === "node"
+      ? ({ ok: true, device: await inspectNode() } as const)
+      : (await inspectBrowser(options)).outcome;
+  if (!outcome.ok) throw new Exit(ExitCode.environment, outcome.problem);
+  const { software } = outcome.device;
+  if (software !== null)
+    throw new Exit(ExitCode.environment, `--require-hardware: the adapter is a CPU (${software})`);
+}
+
+async function measured(plan: Plan, options: Options): Promise<Result> {
+  if (options.host === "node") return runInNode(plan, showProgress);
+  const interrupt = new AbortController();
+  process.once("SIGINT", () => {
+    process.stderr.write("\ncancelling; what was finished is kept\n");
+    interrupt.abort();
+  });
+  const outcome = await runInBrowser(options, plan, showProgress, interrupt.signal);
+  if (!outcome.ok) throw new Exit(ExitCode.environment, outcome.problem);
+  return outcome.result;
+}
+
+/** Measures a plan and prints its report. */
+export async function runCommand(words: readonly string[], options: Options): Promise<ExitCode> {
+  const parsed = parsePlanWords(words);
+  if (!parsed.ok) throw new Exit(ExitCode.usage, parsed.problem);
+  const format = formatNamed(options.format);
+  try {
+    if (options.requireHardware) await requireHardware(options);
+    const result = await measured(parsed.plan, options);
+    if (options.out !== undefined) writeFileSync(options.out, `${JSON.stringify(result, null, 1)}\n`);
+    printReport(result, format);
+    const failed = result.outcomes.some(({ status }) => status === "failed");
+    return failed || result.completion.status === "partial" ? ExitCode.failed : ExitCode.done;
+  } catch (error) {
+    if (error instanceof NoDevice)
+      throw new Exit(ExitCode.environment, `${error.message}; npm run tokenroof -- doctor says more`);
+    throw error;
+  }
+}

@@ -1,0 +1,28 @@
+// Results from files and links, both hostile.
+
+import { readFileSync, statSync } from "node:fs";
+import { decodeLink } from "../report/link";
+import { parseResult, type Result } from "../result";
+import { Exit, ExitCode } from "./exit";
+
+const MAX_FILE = 64 * 1024 * 1024;
+
+/** Reads a Result from a file or from a link (anything with "#r="). Throws Exit with one line. */
+export async function readResult(source: string): Promise<Result> {
+  if (source.includes("#r=")) {
+    const outcome = await decodeLink(source);
+    if (!outcome.ok) throw new Exit(ExitCode.usage, outcome.problem);
+    return outcome.result;
+  }
+  let input: unknown;
+  try {
+    if (statSync(source).size > MAX_FILE) throw new Error("larger than 64 MiB");
+    input = JSON.parse(readFileSync(source, "utf8"));
+  } catch (error) {
+    const reason = error instanceof SyntaxError ? "not JSON" : error instanceof Error ? error.message : error;
+    throw new Exit(ExitCode.usage, `${source}: ${reason}`);
+  }
+  const outcome = parseResult(input);
+  if (!outcome.ok) throw new Exit(ExitCode.usage, `${source}: ${outcome.problem}`);
+  return outcome.result;
+}

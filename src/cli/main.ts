@@ -1,0 +1,60 @@
+import { presets, unknownName } from "../plan";
+import { modelIds } from "../workloads";
+import { chipsCommand } from "./commands/chips";
+import { doctorCommand } from "./commands/doctor";
+import { linkCommand, reportCommand } from "./commands/report";
+import { runCommand } from "./commands/run";
+import { serveCommand } from "./commands/serve";
+import { Exit, ExitCode } from "./exit";
+import { type Options, parseOptions } from "./options";
+
+const usage = `tokenroof COMMAND [WORDS] [OPTIONS]
+
+  run [PLAN]           measure; the plan is words such as model=llama-3.2-1b pp=512 tg=128 depth=4096
+                       batch=1,8 dtype=f32,f16 kernel=matmul memory=2GiB preset=quick (lists multiply)
+                         --browser chromium|chrome|msedge|firefox|PATH   --browser-arg ARG   --host browser|node
+                         --out FILE   --format markdown|json|csv   --require-hardware
+  report FILE|LINK     print the report of a result     --format markdown|json|csv
+  link FILE            print a link that holds a result --page URL
+  chips [ID]           the reference chips and where each figure is from   --json
+  doctor               what would run here, and what to do about what would not   --browser …  --host node
+  serve                serve the page for people (npm start)   --port N
+
+  presets  ${presets.join(", ")}
+  models   ${modelIds.join(", ")}
+  exit     0 done, 1 what was measured fails, 2 bad input, 3 the environment cannot do it, 4 cannot tell
+`;
+
+const commands: Readonly<
+  Record<string, (words: readonly string[], options: Options) => ExitCode | Promise<ExitCode>>
+> = {
+  run: runCommand,
+  report: reportCommand,
+  link: linkCommand,
+  chips: chipsCommand,
+  doctor: (_words, options) => doctorCommand(options),
+  serve: (_words, options) => serveCommand(options),
+};
+
+async function main(given: readonly string[]): Promise<ExitCode> {
+  const { words, options, help } = parseOptions(given);
+  const [name, ...rest] = words;
+  if (help || name === undefined) {
+    process.stdout.write(usage);
+    return help ? ExitCode.done : ExitCode.usage;
+  }
+  const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+  if (command === undefined)
+    throw new Exit(ExitCode.usage, unknownName("command", name, Object.keys(commands)));
+  return command(rest, options);
+}
+
+main(process.argv.slice(2)).then(
+  // Dawn keeps threads of its own: Node would not end by itself. What was printed goes out first.
+  (code) => process.stdout.write("", () => process.exit(code)),
+  (error: unknown) => {
+    if (!(error instanceof Exit)) throw error;
+    process.stderr.write(`tokenroof: ${error.message}\n`);
+    process.exit(error.code);
+  },
+);

@@ -1,0 +1,53 @@
+// The engine on Dawn, without a browser: for GPU servers. npm's `webgpu` is an optional dependency.
+
+import { existsSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { openDevice } from "../engine/device";
+import type { Host } from "../engine/host";
+import { type Progress, run } from "../engine/run";
+import type { Plan } from "../plan";
+import type { DeviceInfo, Result } from "../result";
+import { Exit, ExitCode } from "./exit";
+
+/** Chromium brings a software driver that Dawn can use too. */
+const SOFTWARE_DRIVER = "/usr/lib/chromium/vk_swiftshader_icd.json";
+
+// Dawn hides f16 on NVIDIA under Vulkan (https://crbug.com/42251215) and quantises timestamps to 65,536 ns.
+const TOGGLES = [
+  "enable-dawn-features=allow_unsafe_apis,vulkan_enable_f16_on_nvidia",
+  "disable-dawn-features=timestamp_quantization",
+];
+
+async function createHost(): Promise<Host> {
+  const webgpu = await import("webgpu").catch((error: unknown) => {
+    throw new Exit(
+      ExitCode.environment,
+      `--host node needs npm's webgpu package: npm install webgpu (${error instanceof Error ? error.message : error})`,
+    );
+  });
+  const noDriver = process.env.VK_DRIVER_FILES === undefined && process.env.VK_ICD_FILENAMES === undefined;
+  const noGpu = process.platform === "linux" && !existsSync("/dev/dri") && !existsSync("/dev/nvidia0");
+  if (noDriver && noGpu && existsSync(SOFTWARE_DRIVER)) process.env.VK_DRIVER_FILES = SOFTWARE_DRIVER;
+  Object.assign(globalThis, webgpu.globals);
+  return {
+    gpu: webgpu.create(TOGGLES),
+    info: {
+      kind: "node",
+      agent: `Node ${process.versions.node}, Dawn, ${process.platform} ${process.arch}`,
+      crossOriginIsolated: true,
+      mobile: false,
+      logicalCores: availableParallelism(),
+    },
+  };
+}
+
+/** Runs a plan in this process. Throws NoDevice where Dawn finds no adapter. */
+export async function runInNode(plan: Plan, onProgress: (progress: Progress) => void): Promise<Result> {
+  return run(plan, await createHost(), onProgress);
+}
+
+export async function inspectNode(): Promise<DeviceInfo> {
+  const gpu = await openDevice(await createHost());
+  gpu.close();
+  return gpu.info;
+}

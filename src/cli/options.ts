@@ -1,0 +1,60 @@
+import { parseArgs } from "node:util";
+import { Exit, ExitCode } from "./exit";
+
+export interface Options {
+  readonly browser: string | undefined;
+  readonly browserArguments: readonly string[];
+  readonly host: "browser" | "node";
+  readonly out: string | undefined;
+  readonly format: string;
+  readonly requireHardware: boolean;
+  readonly json: boolean;
+  readonly page: string;
+  readonly port: number;
+}
+
+/** Where `npm start` serves the page. */
+const DEFAULT_PORT = 4173;
+
+/** Splits the command line into words and options. Throws Exit on an option that does not exist. */
+export function parseOptions(given: readonly string[]): { words: string[]; options: Options; help: boolean } {
+  try {
+    const { values, positionals } = parseArgs({
+      args: [...given],
+      allowPositionals: true,
+      options: {
+        browser: { type: "string" },
+        "browser-arg": { type: "string", multiple: true, default: [] },
+        host: { type: "string", default: "browser" },
+        out: { type: "string" },
+        format: { type: "string", default: "markdown" },
+        "require-hardware": { type: "boolean", default: false },
+        json: { type: "boolean", default: false },
+        page: { type: "string", default: `http://localhost:${DEFAULT_PORT}/` },
+        port: { type: "string", default: String(DEFAULT_PORT) },
+        help: { type: "boolean", short: "h", default: false },
+      },
+    });
+    if (values.host !== "browser" && values.host !== "node")
+      throw new Exit(ExitCode.usage, `--host is browser or node, not ${values.host}`);
+    if (!/^\d{1,5}$/.test(values.port)) throw new Exit(ExitCode.usage, `--port ${values.port}: not a port`);
+    return {
+      words: positionals,
+      help: values.help,
+      options: {
+        browser: values.browser,
+        browserArguments: values["browser-arg"],
+        host: values.host,
+        out: values.out,
+        format: values.format,
+        requireHardware: values["require-hardware"],
+        json: values.json,
+        page: values.page,
+        port: Number(values.port),
+      },
+    };
+  } catch (error) {
+    if (error instanceof Exit) throw error;
+    throw new Exit(ExitCode.usage, error instanceof Error ? error.message.split("\n")[0]! : String(error));
+  }
+}

@@ -1,0 +1,129 @@
+// The arrows of DESIGN.md: who may import whom, and what runs anywhere.
+
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
+import { parseSync } from "vite";
+import { expect, test } from "vitest";
+
+const root = resolve(import.meta.dirname, "..");
+
+/** Folders of src/ and its top-level files, and what they may import beside themselves; app and cli may import anything. */
+const arrows: Readonly<Record<string, readonly string[]>> = {
+  kernels: ["shaders"],
+  workloads: ["kernels"],
+  plan: ["workloads", "kernels"],
+  result: ["plan", "workloads"],
+  chips: ["kernels"],
+  analysis: ["result", "workloads", "kernels", "chips"],
+  report: ["analysis", "result", "chips", "units"],
+  engine: ["result", "plan", "workloads", "kernels"],
+  units: [],
+};
+const pure = ["analysis", "report", "chips", "workloads", "kernels"];
+const engineHosts = ["src/app/worker.ts", "src/cli/node_host.ts"];
+
+type Node = { readonly type: string; readonly [key: string]: unknown };
+
+function* nodes(value: unknown): Generator<Node> {
+  if (typeof value !== "object" || value === null) return;
+  if ("type" in value && typeof value.type === "string") yield value as Node;
+  for (const child of Object.values(value)) yield* nodes(child);
+}
+
+/** The module an import, re-export, dynamic import, import type, glob or worker URL names; undefined for other nodes. */
+function named(node: Node): unknown {
+  const { type, source } = node as { type: string; source?: { value?: unknown } | null };
+  if (/^(Import|Export(All|Named))Declaration$|^(ImportExpression|TSImportType)$/.test(type))
+    return source?.value;
+  const { callee, arguments: given } = node as {
+    callee?: { name?: string; object?: { type?: string } };
+    arguments?: { value?: unknown }[];
+  };
+  const loads =
+    (type === "NewExpression" && callee?.name === "URL") ||
+    (type === "CallExpression" && callee?.object?.type === "MetaProperty");
+  return loads && String(given?.[0]?.value).startsWith(".") ? given?.[0]?.value : undefined;
+}
+
+const stem = (path: string) => path.replace(/^src\//, "").replace(/[/.].*$/, "");
+
+const files = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" })
+  .filter((name) => name.endsWith(".ts") && !name.endsWith(".d.ts"))
+  .map((name) => {
+    const path = `src/${name.replaceAll("\\", "/")}`;
+    const { program, errors } = parseSync(path, readFileSync(join(root, path), "utf8"));
+    if (errors.length > 0) throw new Error(`${path}: ${errors[0]?.message}`);
+    return { path, place: stem(path), ast: [...nodes(program)] };
+  });
+
+const imports = files.flatMap(({ path, place, ast }) =>
+  ast.flatMap((node) => {
+    const from = named(node);
+    if (typeof from !== "string") return [];
+    const to = from.startsWith(".") ? relative(root, join(root, dirname(path), from)) : from;
+    const typeOnly = [node.importKind, node.exportKind].includes("type") || node.type === "TSImportType";
+    const specifiers = (node.specifiers ?? []) as { imported?: { name?: string } }[];
+    const names = specifiers.map(({ imported }) => imported?.name);
+    return [{ path, place, from, to, target: from.startsWith(".") ? stem(to) : undefined, typeOnly, names }];
+  }),
+);
+type Import = (typeof imports)[number];
+
+/** Each import for which `wrong` holds, as it reads in the file. */
+const offenders = (wrong: (each: Import) => boolean) =>
+  imports.filter(wrong).map(({ path, from, names }) => `${path}: { ${names.join(", ")} } from "${from}"`);
+
+test("every kind of import is seen", () => {
+  const seen = imports.map(({ path, to, typeOnly }) => `${path} ${typeOnly ? "type " : ""}${to}`);
+  expect(seen).toContain("src/kernels/matmul.ts shaders/matmul.wgsl?raw");
+  expect(seen).toContain("src/engine/host.ts type src/result");
+  expect(seen).toContain("src/workloads/index.ts src/workloads/model");
+  expect(seen).toContain("src/chips/index.ts src/chips/*.json");
+  expect(seen).toContainEqual(expect.stringMatching(/^src\/app\/\w+\.ts src\/app\/worker\.ts$/));
+  expect(seen).toContain("src/cli/node_host.ts webgpu");
+});
+
+test("every file belongs to a stage", () => {
+  expect(files.filter(({ place }) => !["app", "cli", ...Object.keys(arrows)].includes(place))).toEqual([]);
+});
+
+test("imports follow the arrows", () => {
+  expect(
+    offenders(({ place, target, to }) => {
+      if (target === undefined || target === place || place === "app" || place === "cli") return false;
+      if (target === "shaders" && !/^shaders\/\w+\.wgsl\?raw$/.test(to)) return true;
+      return !arrows[place]?.includes(target);
+    }),
+  ).toEqual([]);
+});
+
+test("chips take only the type DType from kernels", () => {
+  const wrong = ({ typeOnly, names }: Import) => !typeOnly || names.join() !== "DType";
+  expect(offenders((each) => each.place === "chips" && each.target === "kernels" && wrong(each))).toEqual([]);
+});
+
+test("only the worker and the Node host load the engine", () => {
+  expect(
+    offenders(
+      ({ path, place, target, typeOnly }) =>
+        place !== "engine" && target === "engine" && !typeOnly && !engineHosts.includes(path),
+    ),
+  ).toEqual([]);
+});
+
+test("only the command line uses Node's modules", () => {
+  expect(offenders(({ place, from }) => place !== "cli" && from.startsWith("node:"))).toEqual([]);
+});
+
+test("what comes before and after the engine knows no GPU, no page and no process", () => {
+  const globals = ["document", "window", "navigator", "process"];
+  const uses = files.flatMap(({ path, place, ast }) =>
+    ast.flatMap((node) => {
+      const { name } = (node.type === "MemberExpression" ? node.object : node) as { name?: string };
+      const wrong =
+        node.type === "MemberExpression" ? globals.includes(name ?? "") : /^GPU[A-Z]/.test(name ?? "");
+      return pure.includes(place) && wrong ? [`${path}: ${name}`] : [];
+    }),
+  );
+  expect(uses).toEqual([]);
+});

@@ -1,0 +1,165 @@
+// Results as the engine would write them, of a made-up GPU whose times are known: every figure a report
+// derives from them can be worked out by hand.
+
+import { type Call, workOf } from "../../src/kernels";
+import type { DType } from "../../src/kernels/kernel";
+import { randomAt } from "../../src/kernels/random";
+import { type Plan, parsePlanWords, workloadsOf } from "../../src/plan";
+import type { Measurement, Outcome, Result } from "../../src/result";
+import { callName } from "../../src/workloads";
+
+/** What the made-up GPU's probes reach. */
+export const roofs = {
+  f32: { flops: 10e12, bandwidth: 500e9 },
+  f16: { flops: 20e12, bandwidth: 500e9 },
+} as const;
+
+/** Every call of the models reaches half of the compute roof or four fifths of the bandwidth roof. */
+export const COMPUTE_SHARE = 0.5;
+export const BANDWIDTH_SHARE = 0.8;
+
+export const probeCalls = (dtype: DType): Call[] => [
+  { kernel: "fma", shape: { invocations: 2 ** 20, chains: 8, steps: 1024 } },
+  { kernel: "read", shape: { groups: 4096, words: dtype === "f32" ? 1024 : 2048 } },
+  { kernel: "copy", shape: { words: dtype === "f32" ? 2 ** 23 : 2 ** 24 } },
+];
+
+/** Seconds that the made-up GPU takes for a call. */
+export function exactSeconds(call: Call, dtype: DType): number {
+  const { flops, bytes } = workOf(call, dtype);
+  const roof = roofs[dtype];
+  if (call.kernel === "fma") return flops / roof.flops;
+  if (call.kernel === "read") return bytes / roof.bandwidth;
+  return Math.max(flops / (COMPUTE_SHARE * roof.flops), bytes / (BANDWIDTH_SHARE * roof.bandwidth));
+}
+
+/** A plan from its words. */
+export function planOf(words: string): Plan {
+  const outcome = parsePlanWords(words.split(" ").filter((word) => word !== ""));
+  if (!outcome.ok) throw new Error(outcome.problem);
+  return outcome.plan;
+}
+
+/** A measured cell with one round of spans per sample: a submit costs 0.1 ms on the GPU, 0.4 ms more on the wall clock. */
+export function measured(call: Call, dtype: DType, samples: readonly number[]): Measurement {
+  const dispatches = Math.min(1e6, Math.ceil(0.016 / samples[0]!));
+  return {
+    status: "measured",
+    call,
+    dtype,
+    tuning: "default",
+    piece: call,
+    pieces: 1,
+    rotation: 2 ** 28,
+    clock: "timestamp-query",
+    timing: {
+      kind: "spans",
+      spans: samples.flatMap((seconds) =>
+        [dispatches, 2 * dispatches, 3 * dispatches].map((n) => {
+          const gpu = 1e-4 + n * seconds;
+          return { dispatches: n, wall: gpu + 4e-4, gpu };
+        }),
+      ),
+    },
+    check: { elements: 384, error: 3.1e-7, tolerance: 2.2e-5 },
+    compileSeconds: 0.0123,
+  };
+}
+
+export interface Fixture {
+  /** The plan's words. */
+  readonly words?: string;
+  /** Samples of a cell, in seconds per dispatch; ten without noise where absent. */
+  readonly samples?: (call: Call, dtype: DType, cell: number) => readonly number[];
+  /** What became of a cell, where it was not measured. */
+  readonly instead?: (call: Call, dtype: DType) => Outcome | undefined;
+}
+
+/** A complete result of a plan on the made-up GPU. */
+export function resultOf({ words = "", samples, instead }: Fixture = {}): Result {
+  const plan = planOf(words);
+  const workloads = workloadsOf(plan);
+  const calls = new Map(
+    workloads.flatMap(({ steps }) => steps.map(({ call }) => [callName(call), call] as const)),
+  );
+  const outcomes = plan.dtype.flatMap((dtype) =>
+    [...probeCalls(dtype), ...calls.values()].map((call, cell): Outcome => {
+      const exact = Array.from({ length: 10 }, () => exactSeconds(call, dtype));
+      return instead?.(call, dtype) ?? measured(call, dtype, samples?.(call, dtype, cell) ?? exact);
+    }),
+  );
+  return {
+    schema: 1,
+    tool: { version: "0.1.0", commit: "3f81053" },
+    createdAt: "2026-08-21T09:30:00.000Z",
+    completion: { status: "complete" },
+    host: {
+      kind: "browser",
+      agent:
+        "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/150.0.0.0 Safari/537.36",
+      crossOriginIsolated: true,
+      mobile: false,
+      logicalCores: 16,
+    },
+    device: {
+      vendor: "nvidia",
+      architecture: "ada",
+      device: "0x2684",
+      description: "Made-Up GPU 1000",
+      software: null,
+      features: ["shader-f16", "timestamp-query", "subgroups"],
+      limits: {
+        maxBufferSize: 2 ** 32,
+        maxStorageBufferBindingSize: 2 ** 32 - 4,
+        maxComputeInvocationsPerWorkgroup: 1024,
+        maxComputeWorkgroupSizeX: 1024,
+        maxComputeWorkgroupStorageSize: 49_152,
+        maxComputeWorkgroupsPerDimension: 65_535,
+      },
+    },
+    instruments: {
+      clockStep: 5.000000237487257e-6,
+      timestampQuantum: 6.5536e-5,
+      completionFloor: 7.129999995231628e-5,
+      submitCost: 1.348999999463558e-4,
+      dispatchCost: 2.130000002682209e-6,
+    },
+    plan,
+    workloads,
+    residency: plan.model.flatMap((model) =>
+      plan.dtype.map((dtype) => ({ model, dtype, layers: 16, ofLayers: 16, bytes: 2 ** 30 })),
+    ),
+    tunings: [
+      {
+        kernel: "matvec",
+        dtype: "f32",
+        shapeClass: "1 rows",
+        tried: { "32 lanes, 4 teams of 4 rows": 1.25e-4, "64 lanes, 2 rows": 1.5e-4, "8 lanes, 8 rows": null },
+        picked: "32 lanes, 4 teams of 4 rows",
+      },
+    ],
+    outcomes,
+  };
+}
+
+/** Samples with noise of ±1 %, the same every time. */
+export const noisy = (call: Call, dtype: DType, cell: number): number[] =>
+  Array.from({ length: 20 }, (_, i) => exactSeconds(call, dtype) * (1 + 0.02 * randomAt(cell + 1, i)));
+
+const isPrefillAttention = ({ kernel, shape }: Call) => kernel === "attention" && shape.queries > 1;
+const isDecodeAttention = ({ kernel, shape }: Call) => kernel === "attention" && shape.queries === 1;
+
+/** A run with everything in it: f32 measured, in f16 one cell failed and one was skipped. */
+export const eventful = (): Result =>
+  resultOf({
+    samples: noisy,
+    instead: (call, dtype) =>
+      dtype === "f16" && isPrefillAttention(call)
+        ? { status: "failed", call, dtype, error: "attention: element (3, 5) is 0.25, should be 0.5" }
+        : dtype === "f16" && isDecodeAttention(call)
+          ? { status: "skipped", call, dtype, reason: "this device has no memory left" }
+          : undefined,
+  });
+
+/** The text of a JSON copy, to change at will. */
+export const copyOf = (result: Result) => JSON.parse(JSON.stringify(result));
