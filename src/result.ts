@@ -56,18 +56,16 @@ const spanSchema = v.strictObject({
 });
 
 /**
- * Seven order statistics of the seconds per dispatch, which the report reads, and how many samples they
- * stand for. This is how a link thins samples.
+ * What reports read of the seconds per dispatch: the median, the interval of the median, the quartiles, and
+ * how many samples they stand for. This is how a link thins samples.
  */
 const orderStatisticsSchema = v.strictObject({
   count: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1e6)),
-  min: positive,
   low: positive,
   lowerQuartile: positive,
   median: positive,
   upperQuartile: positive,
   high: positive,
-  max: positive,
 });
 
 const cell = { call: callSchema, dtype: v.picklist(["f32", "f16"]) };

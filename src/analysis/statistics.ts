@@ -9,8 +9,8 @@ export interface Estimate {
   readonly high: number;
 }
 
-/** Results and links keep six digits: more than any clock resolves, and a link shows what its result showed. */
-const sixDigits = (value: number) => Number(value.toPrecision(6));
+/** Five digits, more than a clock resolves: a link keeps as many, and so shows what its result showed. */
+const fiveDigits = (value: number) => Number(value.toPrecision(5));
 
 /**
  * The ranks (from 0) of the two order statistics between which the median lies with at least 95 %
@@ -31,25 +31,23 @@ export function medianRanks(count: number): readonly [number, number] {
   return [rank, count - 1 - rank];
 }
 
-/** The seven order statistics that reports read. Throws on an empty list. */
+/** The order statistics that reports read. Throws on an empty list. */
 export function orderStatistics(samples: readonly number[]): OrderStatistics {
   const sorted = [...samples].sort((a, b) => a - b);
   const count = sorted.length;
   const at = (position: number) => {
     const [lower, upper] = [sorted[Math.floor(position)], sorted[Math.ceil(position)]];
     if (lower === undefined || upper === undefined) throw new RangeError("no samples");
-    return sixDigits(lower + (upper - lower) * (position - Math.floor(position)));
+    return fiveDigits(lower + (upper - lower) * (position - Math.floor(position)));
   };
   const [low, high] = medianRanks(count);
   return {
     count,
-    min: at(0),
     low: at(low),
     lowerQuartile: at((count - 1) * 0.25),
     median: at((count - 1) * 0.5),
     upperQuartile: at((count - 1) * 0.75),
     high: at(high),
-    max: at(count - 1),
   };
 }
 

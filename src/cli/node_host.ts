@@ -2,7 +2,7 @@
 
 import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { openDevice } from "../engine/device";
+import { NoDevice, openDevice } from "../engine/device";
 import type { Host } from "../engine/host";
 import { type Progress, run } from "../engine/run";
 import type { Plan } from "../plan";
@@ -41,13 +41,26 @@ async function createHost(): Promise<Host> {
   };
 }
 
-/** Runs a plan in this process. Throws NoDevice where Dawn finds no adapter. */
-export async function runInNode(plan: Plan, onProgress: (progress: Progress) => void): Promise<Result> {
-  return run(plan, await createHost(), onProgress);
+/** Does `work` on Dawn's GPU. Throws Exit where there is none. */
+async function onDawn<T>(work: (host: Host) => Promise<T>): Promise<T> {
+  const host = await createHost();
+  try {
+    return await work(host);
+  } catch (error) {
+    if (error instanceof NoDevice)
+      throw new Exit(ExitCode.environment, `Dawn: ${error.message}; is a Vulkan driver installed?`);
+    throw error;
+  }
 }
 
-export async function inspectNode(): Promise<DeviceInfo> {
-  const gpu = await openDevice(await createHost());
-  gpu.close();
-  return gpu.info;
-}
+/** Runs a plan in this process. */
+export const runInNode = (plan: Plan, onProgress: (progress: Progress) => void): Promise<Result> =>
+  onDawn((host) => run(plan, host, onProgress));
+
+/** What Dawn's adapter says of itself. */
+export const inspectNode = (): Promise<DeviceInfo> =>
+  onDawn(async (host) => {
+    const gpu = await openDevice(host);
+    gpu.close();
+    return gpu.info;
+  });

@@ -23,23 +23,37 @@ export interface Pieces {
   readonly pieces: number;
 }
 
-/** Divides a call so that each piece fits into a binding of `binding` bytes and takes a bounded time. */
+/** The most bytes that one dispatch of a call binds at once: a streamed piece holds all its operands side by side. */
+function largestBinding(call: Call, dtype: DType): number {
+  const operands = kernelOf(call.kernel).operands(call.shape);
+  const streamed = operands
+    .filter(({ role }) => role === "weights" || role === "kv-cache")
+    .reduce((sum, operand) => sum + bytesOf(operand, dtype), 0);
+  return Math.max(streamed, ...operands.map((operand) => bytesOf(operand, dtype)));
+}
+
+/**
+ * Divides a call so that each piece takes a bounded time and fits into a binding of `binding` bytes. A call
+ * whose smallest part is still too large stays so: preparing it fails and says why.
+ */
 export function divide(call: Call, dtype: DType, roofs: Roofs, binding: number): Pieces {
-  const kernel = kernelOf(call.kernel);
+  const { split } = kernelOf(call.kernel);
   const whole = workOf(call, dtype);
   const seconds = Math.max(
     whole.flops / (ARITHMETIC_SHARE * roofs.flops),
     whole.bytes / (BANDWIDTH_SHARE * roofs.bandwidth),
   );
-  const operands = kernel.operands(call.shape);
-  const streamed = operands
-    .filter(({ role }) => role === "weights" || role === "kv-cache")
-    .reduce((sum, operand) => sum + bytesOf(operand, dtype), 0);
-  const largest = Math.max(streamed, ...operands.map((operand) => bytesOf(operand, dtype)));
-  const parts = Math.ceil(Math.max(seconds / DISPATCH_SECONDS, largest / binding, 1));
-  if (parts === 1 || kernel.split === undefined) return { piece: call, pieces: 1 };
+  const parts = Math.ceil(Math.max(seconds / DISPATCH_SECONDS, largestBinding(call, dtype) / binding, 1));
+  if (parts === 1 || split === undefined) return { piece: call, pieces: 1 };
   // The split keeps the kernel's fields: the pair is a Call again.
-  const piece = { kernel: call.kernel, shape: kernel.split(call.shape, parts) } as unknown as Call;
-  const part = workOf(piece, dtype);
-  return { piece, pieces: Math.max(1, whole.flops / part.flops) };
+  const part = (count: number) =>
+    ({ kernel: call.kernel, shape: split(call.shape, count) }) as unknown as Call;
+  let piece = part(parts);
+  // Parts are rounded up to whole tiles and heads, which may be more than fits.
+  for (let count = 2 * parts; largestBinding(piece, dtype) > binding; count *= 2) {
+    const smaller = part(count);
+    if (largestBinding(smaller, dtype) === largestBinding(piece, dtype)) break;
+    piece = smaller;
+  }
+  return { piece, pieces: Math.max(1, whole.flops / workOf(piece, dtype).flops) };
 }

@@ -45,8 +45,8 @@ function pacer(total: number, onProgress: (progress: Progress) => void, result: 
   };
   return {
     report,
-    finish(units = 1) {
-      done += units;
+    finish() {
+      done++;
     },
   };
 }
@@ -178,7 +178,8 @@ export async function run(plan: Plan, host: Host, onProgress: (progress: Progres
     outcomes: [],
   };
   const calls = callsOf(result);
-  const pace = pacer(1 + plan.dtype.length * (probes.length + calls.length), onProgress, result);
+  const types = plan.dtype.filter((dtype) => unsupported(gpu, dtype) === undefined);
+  const pace = pacer(1 + types.length * (probes.length + calls.length), onProgress, result);
   const timer = createTimer(gpu);
   let weights: Weights | undefined;
   try {
@@ -191,7 +192,6 @@ export async function run(plan: Plan, host: Host, onProgress: (progress: Progres
       const reason = unsupported(gpu, dtype);
       if (reason !== undefined) {
         for (const call of calls) result.outcomes.push({ status: "skipped", call, dtype, reason });
-        pace.finish(probes.length + calls.length);
         continue;
       }
       pace.report(`filling memory with random ${dtype} weights`);

@@ -14,3 +14,7 @@ export function deviceName({ device, host }: Result): string {
   const software = device.software === null ? "" : ", software adapter: a CPU";
   return `${given}${where === "" ? "" : ` (${where}${software})`}`;
 }
+
+/** A short name for charts, where the device stands beside others. */
+export const ownName = ({ device }: Result): string =>
+  device.software === null ? "This device" : "This device (a CPU)";

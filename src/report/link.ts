@@ -1,10 +1,11 @@
 // A result in a link: "#r=<version>.<checksum>.<payload>". The payload is the whole Result but for two
-// things: raw samples are thinned to the seven order statistics per cell that a report reads, and the
-// tunings that lost are left out. Headline figures stay the same to the digit. Version 1 is deflated JSON
+// things: raw samples are thinned to the five order statistics per cell that a report reads, and the
+// record of tunings is left out. Headline figures stay the same to the digit. Version 1 is deflated JSON
 // of arrays in base64url; the checksum is the CRC-32 of the payload's text.
 
-import { secondsPerDispatch } from "../analysis/statistics";
-import { type Outcome, parseResult, type Result, type ResultOutcome } from "../result";
+import { parseResult, type Result, type ResultOutcome } from "../result";
+import { pack, unpack } from "./link_packing";
+import { condense, expand } from "./link_phrases";
 
 const VERSION = 1;
 const MAX_CHARACTERS = 64 * 1024;
@@ -55,125 +56,9 @@ async function inflate(bytes: Uint8Array<ArrayBuffer>): Promise<string | undefin
   }
 }
 
-const digits = (value: number, count: number) => Number(value.toPrecision(count));
-
-/** Objects with the same keys as arrays of their values, the keys once: most of a result is such lists. */
-type Packed = unknown;
-
-/** Replaces equal values by their place in a table. */
-function interner() {
-  const table: unknown[] = [];
-  const places = new Map<string, number>();
-  return {
-    table,
-    place(value: unknown): number {
-      const key = JSON.stringify(value);
-      const known = places.get(key);
-      if (known !== undefined) return known;
-      places.set(key, table.length);
-      return table.push(value) - 1;
-    },
-  };
-}
-
-function packOutcome(outcome: Outcome, place: (value: unknown) => number): Packed {
-  const head = [outcome.status, place(outcome.call), outcome.dtype];
-  if (outcome.status === "skipped") return [...head, outcome.reason];
-  if (outcome.status === "failed") return [...head, outcome.error];
-  const { count, min, low, lowerQuartile, median, upperQuartile, high, max } = secondsPerDispatch(outcome);
-  const { tuning, piece, pieces, rotation, clock, check, compileSeconds } = outcome;
-  return [
-    ...head,
-    tuning,
-    place(piece),
-    pieces,
-    rotation,
-    clock,
-    [count, min, low, lowerQuartile, median, upperQuartile, high, max],
-    [check.elements, digits(check.error, 3), digits(check.tolerance, 3)],
-    digits(compileSeconds, 3),
-  ];
-}
-
-/** The result in the form that `unpack` reads. */
-function pack(result: Result): Packed {
-  const {
-    schema,
-    tool,
-    createdAt,
-    completion,
-    host,
-    device,
-    instruments,
-    plan,
-    workloads,
-    residency,
-    outcomes,
-  } = result;
-  const calls = interner();
-  const packedOutcomes = outcomes.map((outcome) => packOutcome(outcome, calls.place));
-  const packedWorkloads = workloads.map(({ steps, ...rest }) => [
-    rest,
-    steps.map(({ label, count, call }) => [label, count, calls.place(call)]),
-  ]);
-  const rounded =
-    instruments &&
-    Object.fromEntries(Object.entries(instruments).map(([key, value]) => [key, value && digits(value, 3)]));
-  const head = { schema, tool, createdAt, completion, host, device, instruments: rounded, plan, residency };
-  return [head, calls.table, packedWorkloads, packedOutcomes];
-}
-
-const isArray = (value: unknown): value is unknown[] => Array.isArray(value);
-
-function unpackOutcome(packed: unknown, calls: readonly unknown[]): unknown {
-  if (!isArray(packed)) return packed;
-  const [status, call, dtype, ...rest] = packed;
-  const head = { status, call: calls[Number(call)], dtype };
-  if (status === "skipped") return { ...head, reason: rest[0] };
-  if (status === "failed") return { ...head, error: rest[0] };
-  const [tuning, piece, pieces, rotation, clock, statistics, check, compileSeconds] = rest;
-  if (!isArray(statistics) || !isArray(check)) return head;
-  const [count, min, low, lowerQuartile, median, upperQuartile, high, max] = statistics;
-  const [elements, error, tolerance] = check;
-  return {
-    ...head,
-    tuning,
-    piece: calls[Number(piece)],
-    pieces,
-    rotation,
-    clock,
-    timing: { kind: "order-statistics", count, min, low, lowerQuartile, median, upperQuartile, high, max },
-    check: { elements, error, tolerance },
-    compileSeconds,
-  };
-}
-
-/** Anything at all -> what may be a Result; `parseResult` decides. */
-function unpack(packed: unknown): unknown {
-  if (!isArray(packed)) return undefined;
-  const [head, calls, workloads, outcomes] = packed;
-  if (!isArray(calls) || !isArray(workloads) || !isArray(outcomes) || typeof head !== "object")
-    return undefined;
-  return {
-    ...head,
-    workloads: workloads.map((each) => {
-      const [rest, steps] = isArray(each) ? each : [];
-      if (typeof rest !== "object" || !isArray(steps)) return undefined;
-      return {
-        ...rest,
-        steps: steps.map((step) =>
-          isArray(step) ? { label: step[0], count: step[1], call: calls[Number(step[2])] } : undefined,
-        ),
-      };
-    }),
-    tunings: [],
-    outcomes: outcomes.map((outcome) => unpackOutcome(outcome, calls)),
-  };
-}
-
 /** The fragment of a link, with its "#". */
 export async function encodeLink(result: Result): Promise<string> {
-  const payload = toBase64url(await deflate(JSON.stringify(pack(result))));
+  const payload = toBase64url(await deflate(condense(JSON.stringify(pack(result)))));
   return `#r=${VERSION}.${checksum(payload)}.${payload}`;
 }
 
@@ -199,8 +84,9 @@ export async function decodeLink(link: string): Promise<ResultOutcome> {
   if (checksum(payload) !== sum) return problem("this link was cut or altered: its checksum does not match");
   try {
     const text = await inflate(fromBase64url(payload));
-    if (text === undefined) return problem("this link does not hold a result, or one of more than 1 MiB");
-    const outcome = parseResult(unpack(JSON.parse(text)));
+    const json = text && expand(text, MAX_INFLATED);
+    if (json === undefined) return problem("this link does not hold a result, or one of more than 1 MiB");
+    const outcome = parseResult(unpack(JSON.parse(json)));
     return outcome.ok ? outcome : problem(`this link holds no valid result: ${outcome.problem}`);
   } catch {
     return problem("this link does not hold a result");

@@ -7,7 +7,7 @@ import type { Throughput } from "../analysis/throughput";
 import type { Chip, Figure } from "../chips/chip";
 import type { Outcome, Result } from "../result";
 import { byteRate, estimated, flopRate, percent, significant, tokenRate, written } from "../units";
-import { deviceName } from "./device_name";
+import { ownName } from "./device_name";
 import type { Bars, Roofline, Table } from "./report_types";
 import { type Complete, cell } from "./wording";
 
@@ -71,16 +71,16 @@ export function comparison(
         : [],
     )
     .sort((a, b) => b.value - a.value);
-  const name = deviceName(result);
+  const name = ownName(result);
   return {
     chart: {
       kind: "bars",
       id,
-      title: `${title(each)}: ${name} as measured, reference chips at their roofline`,
+      title: `${title(each)}: as measured here, reference chips at their roofline`,
       unit: "tokens/s",
       bars: [
         {
-          name: `${name} (measured, ${each.dtype})`,
+          name: `${name}, measured, ${each.dtype}`,
           value: own.value,
           own: true,
           source: `measured: ${estimated(own, tokenRate)}`,
@@ -192,7 +192,7 @@ export function rooflines(
         ? [{ name: `${chip.name} ${roof.format}`, ...roof.roof, own: false, source: chipSource(chip, dtype) }]
         : [];
     });
-    const name = `${deviceName(result)} ${dtype}`;
+    const name = `${ownName(result)} ${dtype}`;
     const chart: Roofline = {
       kind: "roofline",
       id: `roofline ${dtype}`,

@@ -134,7 +134,11 @@ export function resultOf({ words = "", samples, instead }: Fixture = {}): Result
         kernel: "matvec",
         dtype: "f32",
         shapeClass: "1 rows",
-        tried: { "32 lanes, 4 teams of 4 rows": 1.25e-4, "64 lanes, 2 rows": 1.5e-4, "8 lanes, 8 rows": null },
+        tried: {
+          "32 lanes, 4 teams of 4 rows": 1.25e-4,
+          "64 lanes, 2 rows": 1.5e-4,
+          "8 lanes, 8 rows": null,
+        },
         picked: "32 lanes, 4 teams of 4 rows",
       },
     ],

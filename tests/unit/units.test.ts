@@ -1,6 +1,16 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { duration, memory, percent, scaled, significant, tokenRate } from "../../src/units";
+import {
+  duration,
+  estimated,
+  flopRate,
+  memory,
+  percent,
+  scaled,
+  significant,
+  tokenRate,
+  written,
+} from "../../src/units";
 
 describe("significant digits", () => {
   test.each([
@@ -20,12 +30,18 @@ describe("significant digits", () => {
     [-8.256, "-8.26"],
   ])("%d is %s", (value, text) => expect(significant(value)).toBe(text));
 
-  test.each(Array.from({ length: 22 }, (_, i) => 10 ** (i - 9)))("a power of ten stays one: %d", (value) => {
-    expect(Number(significant(value).replaceAll(",", ""))).toBe(value);
-  });
+  test.each(Array.from({ length: 22 }, (_, i) => Number(`1e${i - 9}`)))(
+    "a power of ten stays one: %d",
+    (value) => {
+      expect(Number(significant(value).replaceAll(",", ""))).toBe(value);
+    },
+  );
 
   test("are three, without an exponent, and say the number to half a percent", () => {
-    const magnitude = fc.tuple(fc.double({ min: 1, max: 9.999, noNaN: true }), fc.integer({ min: -9, max: 15 }));
+    const magnitude = fc.tuple(
+      fc.double({ min: 1, max: 9.999, noNaN: true }),
+      fc.integer({ min: -9, max: 15 }),
+    );
     fc.assert(
       fc.property(magnitude, ([mantissa, exponent]) => {
         const value = mantissa * 10 ** exponent;
@@ -62,7 +78,13 @@ describe("scaled", () => {
   ])("%d %s is %s", (value, unit, text) => expect(scaled(value, unit)).toBe(text));
 });
 
-test("tokens per second are not scaled", () => expect(tokenRate(12_345)).toBe("12,300 tokens/s"));
+test("tokens per second are not scaled", () => expect(written(12_345, tokenRate)).toBe("12,300 tokens/s"));
+
+test("an interval is written in the unit of its figure", () => {
+  expect(estimated({ value: 1.002e12, low: 9.98e11, high: 1.1e12 }, flopRate)).toBe(
+    "1.00 TFLOP/s (0.998 … 1.10)",
+  );
+});
 
 test.each([
   [512, "0.500 KiB"],

@@ -1,13 +1,33 @@
-import type { ChartConfiguration } from "chart.js";
+import type { ChartConfiguration, Plugin } from "chart.js";
 import type { Bars } from "../../report/report_types";
 import { significant } from "../../units";
 import { type Theme, wrapped } from "./theme";
+
+/** Writes each bar's value at its end, or inside it where the chart ends, so that nobody has to hover. */
+const valuesAtEnds = ({ ink }: Theme): Plugin<"bar"> => ({
+  id: "values-at-ends",
+  afterDatasetsDraw(chart) {
+    const { ctx, chartArea, data } = chart;
+    ctx.save();
+    ctx.font = "11px system-ui, sans-serif";
+    ctx.textBaseline = "middle";
+    ctx.fillStyle = ink;
+    chart.getDatasetMeta(0).data.forEach(({ x, y }, i) => {
+      const text = significant(Number(data.datasets[0]?.data[i]));
+      const outside = x + 6 + ctx.measureText(text).width <= chartArea.right;
+      ctx.textAlign = outside ? "left" : "right";
+      ctx.fillText(text, outside ? x + 6 : x - 6, y);
+    });
+    ctx.restore();
+  },
+});
 
 /** Horizontal bars on a logarithmic axis; the measured one in the accent colour. */
 export function barsConfig({ bars, unit }: Bars, theme: Theme, narrow: boolean): ChartConfiguration<"bar"> {
   const lowest = Math.min(...bars.map(({ value }) => value));
   return {
     type: "bar",
+    plugins: [valuesAtEnds(theme)],
     data: {
       labels: bars.map(({ name }) => (narrow && name.length > 22 ? `${name.slice(0, 21)}…` : name)),
       datasets: [

@@ -1,5 +1,4 @@
 import { writeFileSync } from "node:fs";
-import { NoDevice } from "../../engine/device";
 import { type Plan, parsePlanWords } from "../../plan";
 import type { Result } from "../../result";
 import { inspectBrowser, runInBrowser } from "../browser_host";
@@ -38,16 +37,10 @@ export async function runCommand(words: readonly string[], options: Options): Pr
   const parsed = parsePlanWords(words);
   if (!parsed.ok) throw new Exit(ExitCode.usage, parsed.problem);
   const format = formatNamed(options.format);
-  try {
-    if (options.requireHardware) await requireHardware(options);
-    const result = await measured(parsed.plan, options);
-    if (options.out !== undefined) writeFileSync(options.out, `${JSON.stringify(result, null, 1)}\n`);
-    printReport(result, format);
-    const failed = result.outcomes.some(({ status }) => status === "failed");
-    return failed || result.completion.status === "partial" ? ExitCode.failed : ExitCode.done;
-  } catch (error) {
-    if (error instanceof NoDevice)
-      throw new Exit(ExitCode.environment, `${error.message}; npm run tokenroof -- doctor says more`);
-    throw error;
-  }
+  if (options.requireHardware) await requireHardware(options);
+  const result = await measured(parsed.plan, options);
+  if (options.out !== undefined) writeFileSync(options.out, `${JSON.stringify(result, null, 1)}\n`);
+  printReport(result, format);
+  const failed = result.outcomes.some(({ status }) => status === "failed");
+  return failed || result.completion.status === "partial" ? ExitCode.failed : ExitCode.done;
 }
