@@ -26,11 +26,16 @@ const LIMITS = [
 
 const DEADLINE_SECONDS = 30;
 
+/** How long the news of a lost device may take to follow its first consequence. */
+const LOSS_MS = 100;
+
 export interface Gpu {
   readonly device: GPUDevice;
   readonly info: DeviceInfo;
   readonly limits: Readonly<Record<(typeof LIMITS)[number], number>>;
   has(feature: GPUFeatureName): boolean;
+  /** Whether waiting for the GPU keeps a core busy: see dawn_polling.ts. */
+  readonly polls: boolean;
   /**
    * Awaits a promise of the device. Throws DeviceLost when the device goes first, and an Error that names
    * `what` after 30 s.
@@ -65,8 +70,10 @@ export async function openDevice({ gpu, info: host }: Host): Promise<Gpu> {
       throw new NoDevice(`the adapter gave no device: ${error instanceof Error ? error.message : error}`);
     });
 
+  let loss: DeviceLost | undefined;
   const lost = device.lost.then(({ reason, message }): never => {
-    throw new DeviceLost(`device lost (${reason}): ${message || "no message"}`.slice(0, 300));
+    loss = new DeviceLost(`device lost (${reason}): ${message || "no message"}`.slice(0, 300));
+    throw loss;
   });
   // Nobody may be waiting when it happens; the next await sees it.
   lost.catch(() => {});
@@ -88,7 +95,9 @@ export async function openDevice({ gpu, info: host }: Host): Promise<Gpu> {
     info,
     limits,
     has: (feature) => device.features.has(feature),
+    polls: host.kind === "node",
     async await(promise, what) {
+      if (loss !== undefined) throw loss;
       let timer: ReturnType<typeof setTimeout> | undefined;
       const deadline = new Promise<never>((_, reject) => {
         timer = setTimeout(
@@ -99,6 +108,10 @@ export async function openDevice({ gpu, info: host }: Host): Promise<Gpu> {
       try {
         const answer = isFirefox(host.agent) ? nudged(device.queue, promise) : promise;
         return await Promise.race([answer, lost, deadline]);
+      } catch (error) {
+        // Firefox rejects what was pending before it says that the device is lost.
+        await Promise.race([lost, new Promise((resolve) => setTimeout(resolve, LOSS_MS))]);
+        throw error;
       } finally {
         clearTimeout(timer);
       }

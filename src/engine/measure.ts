@@ -95,7 +95,7 @@ export async function measure(
     const checked = await check(gpu, launch);
 
     // Warm up by time; the estimate of one dispatch grows better on the way.
-    let estimate = 1;
+    let estimate = 0;
     const warm = performance.now() + effort.warmupSeconds * 1000;
     for (
       let dispatches = 1;

@@ -1,6 +1,7 @@
 // Times n dispatches in one go, by the wall clock and by the GPU's timestamps.
 
 import type { Span } from "../result";
+import { sleepThrough } from "./dawn_polling";
 import { type Gpu, guarded } from "./device";
 import { type Launch, readBack } from "./launch";
 
@@ -79,6 +80,7 @@ export function createTimer(gpu: Gpu): Timer {
         );
         const began = performance.now();
         submit(launch, passes);
+        if (gpu.polls) await sleepThrough(dispatches * estimate);
         // Reading the timestamps back waits for the work as well: one await, not two.
         const stamps = timestamps
           ? await readStamps(passes.length)

@@ -36,7 +36,7 @@ export async function quickTime(
   launch: Launch,
   limit = Number.POSITIVE_INFINITY,
 ): Promise<number> {
-  let estimate = await secondsOf(timer, launch, 1, 1);
+  let estimate = await secondsOf(timer, launch, 1, 0);
   if (estimate > HOPELESS * Math.max(limit, 0.01)) return estimate;
   for (let dispatches = 4; estimate * dispatches < 0.01 && dispatches < 8192; dispatches *= 4) {
     estimate = await secondsOf(timer, launch, dispatches, estimate);
