@@ -13,9 +13,6 @@ function changed(change: (result: ReturnType<typeof copyOf>) => void): ResultOut
 }
 const problemOf = (outcome: ResultOutcome) => (outcome.ok ? "no problem" : outcome.problem);
 
-/** The text of the file, changed where JSON has no other way to say it. */
-const replaced = (from: string | RegExp, to: string) => parseResult(JSON.parse(json.replace(from, to)));
-
 function expectOneLine(outcome: ResultOutcome) {
   if (outcome.ok) return;
   expect(outcome.problem).not.toMatch(/[\n\r\u2028\u2029]/);
@@ -49,7 +46,7 @@ describe("the schema's number", () => {
     expect(newer).toMatch(new RegExp(`schema ${SCHEMA + 1} is newer .*\\(${SCHEMA}\\): update`));
   });
 
-  test.each([0, -1, 1.5])("%d never was", (schema) => {
+  test.each([0, -1, 0.5])("%d never was", (schema) => {
     expect(problemOf(changed((result) => (result.schema = schema)))).toMatch(/^schema: /);
   });
 
@@ -82,7 +79,7 @@ describe("what cannot be is refused with its path", () => {
     ["plan.dtype", (result) => (result.plan.dtype = [])],
     ["plan.model.0", (result) => (result.plan.model = ["gpt-9"])],
     ["plan.memory", (result) => (result.plan.memory = 2 ** 60)],
-    ["completion", (result) => (result.completion.status = "finished")],
+    ["completion.status", (result) => (result.completion.status = "finished")],
     ["workloads", (result) => (result.workloads = Array(1000).fill(result.workloads[0]))],
     ["workloads.0.phase", (result) => (result.workloads[0].phase = "dreaming")],
     ["workloads.0.tokens", (result) => (result.workloads[0].tokens = 1.5)],
@@ -125,12 +122,11 @@ describe("what cannot be is refused with its path", () => {
   });
 
   test.each([
-    ["outcomes.0.check.error", '"error":3.1e-7', '"error":1e999'],
-    ["outcomes.0.check.tolerance", '"tolerance":0.000022', '"tolerance":1e999'],
-    ["device.limits.maxBufferSize", '"maxBufferSize":4294967296', '"maxBufferSize":1e999'],
-  ])("%s that JSON reads as infinity", (path, from, to) => {
-    expect(json).toContain(from);
-    expect(problemOf(replaced(from, to)).startsWith(`${path}: `)).toBe(true);
+    ["outcomes.0.check.error", /(?<="error":)[\d.e-]+/],
+    ["outcomes.0.check.tolerance", /(?<="tolerance":)[\d.e-]+/],
+    ["device.limits.maxBufferSize", /(?<="maxBufferSize":)\d+/],
+  ])("%s that JSON reads as infinity", (path, number) => {
+    expect(problemOf(parseResult(JSON.parse(json.replace(number, "1e999"))))).toMatch(RegExp(`^${path}: `));
   });
 
   test.each([
@@ -148,11 +144,6 @@ describe("what cannot be is refused with its path", () => {
   ])("attention with %s", (_, sizes) => {
     const outcome = changed((result) => Object.assign(result.workloads[0].steps[1].call.shape, sizes));
     expect(problemOf(outcome)).toMatch(/^workloads\.0\.steps\.1\.call/);
-  });
-
-  test("a model that this version does not know", () => {
-    for (const model of ["gpt-9", "constructor", "__proto__"])
-      expect(problemOf(changed((result) => (result.workloads[0].model = model)))).toMatch(/^workloads\.0/);
   });
 });
 

@@ -9,14 +9,14 @@ import { reportView } from "./report";
 export function page(state: State, actions: Actions): TemplateResult {
   return html`
     <header>
-      <a class="brand" href=${location.pathname}>
+      <h1><a class="brand" href=${location.pathname}>
         <svg viewBox="0 0 32 32" aria-hidden="true">
           <path d="M3 27 16 10h13" />
           <circle cx="12" cy="22" r="2.6" />
           <circle cx="23" cy="17" r="2.6" />
         </svg>
         Tokenroof
-      </a>
+      </a></h1>
       <p>How fast does this GPU read a prompt and write an answer, and how close is that to what it physically can?</p>
     </header>
     <main>

@@ -1,0 +1,67 @@
+// npm test: brings the browsers it needs, runs the rungs one after another and adds them up. Rungs do not
+// run side by side: a software adapter takes all cores. A rung that ran nothing, or found no browser at
+// all, is a failure; a single browser that cannot be had is skipped with its reason.
+
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { runnerImport } from "vite";
+
+const { module: browsers } = await runnerImport("./src/cli/browsers.ts");
+const { module: installer } = await runnerImport("./src/cli/install.ts");
+
+/** Why an engine is not tested on this machine, or undefined. */
+function missing(engine) {
+  if (browsers.findBrowser(engine) !== undefined) return undefined;
+  if (installer.install(engine) && browsers.findBrowser(engine) !== undefined) return undefined;
+  return `${engine} is not installed, and could not be installed here`;
+}
+
+const skippedEngines = browsers.engines.map(missing).filter((reason) => reason !== undefined);
+for (const reason of skippedEngines) console.log(`skipped: ${reason}`);
+
+const folder = mkdtempSync(join(tmpdir(), "tokenroof-tests-"));
+
+/** Runs one rung; its counts, or one failure where it ended without a report. */
+function runRung(name) {
+  const file = join(folder, `${name}.json`);
+  const words = [
+    "vitest",
+    "run",
+    "--project",
+    `${name}*`,
+    "--reporter=default",
+    "--reporter=json",
+    `--outputFile.json=${file}`,
+  ];
+  const { status } = spawnSync("npx", words, {
+    stdio: ["ignore", "inherit", "inherit"],
+    shell: process.platform === "win32",
+  });
+  try {
+    const { numPassedTests, numFailedTests, numPendingTests } = JSON.parse(readFileSync(file, "utf8"));
+    // A rung that broke outside of a test counts as a failure of its own.
+    const failed = status === 0 ? numFailedTests : Math.max(1, numFailedTests);
+    return { name, passed: numPassedTests, failed, skipped: numPendingTests };
+  } catch {
+    return { name, passed: 0, failed: 1, skipped: 0 };
+  }
+}
+
+const noBrowser = skippedEngines.length === browsers.engines.length;
+const rungs = ["unit", ...(noBrowser ? [] : ["gpu", "e2e"])].map(runRung);
+rmSync(folder, { recursive: true });
+
+console.log();
+for (const { name, passed, failed, skipped } of rungs) {
+  console.log(`${name.padEnd(5)} ${passed} passed, ${failed} failed, ${skipped} skipped`);
+}
+if (noBrowser) console.log("gpu and e2e did not run: no browser could be had, which is a failure");
+const idle = rungs.filter(({ passed }) => passed === 0);
+for (const { name } of idle) console.log(`${name} passed nothing, which is a failure`);
+
+const sum = (key) => rungs.reduce((total, rung) => total + rung[key], 0);
+const failed = sum("failed") + idle.filter((rung) => rung.failed === 0).length + (noBrowser ? 1 : 0);
+console.log(`${sum("passed")} passed, ${failed} failed, ${sum("skipped")} skipped`);
+process.exit(failed === 0 ? 0 : 1);
