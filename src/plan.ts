@@ -15,6 +15,12 @@ export type Preset = (typeof presets)[number];
 const naturals = (min: number, max: number) =>
   v.pipe(v.array(v.pipe(v.number(), v.integer(), v.minValue(min), v.maxValue(max))), v.maxLength(16));
 
+/** Why a call cannot be; undefined too where its fields are not even those of the kernel. */
+function impossible(kernel: KernelName, shape: Readonly<Record<string, number>>): string | undefined {
+  const { fields, impossible } = kernelOf(kernel);
+  return fields.every((field) => shape[field] !== undefined) ? impossible?.(shape) : undefined;
+}
+
 /** A kernel and every field of its shape. */
 export const callSchema = v.pipe(
   v.strictObject({
@@ -24,6 +30,10 @@ export const callSchema = v.pipe(
   v.check(
     ({ kernel, shape }) => Object.keys(shape).join() === kernelOf(kernel).fields.join(),
     ({ input: { kernel } }) => `the shape of ${kernel} is ${kernelOf(kernel).fields.join(", ")}`,
+  ),
+  v.check(
+    ({ kernel, shape }) => impossible(kernel, shape) === undefined,
+    ({ input: { kernel, shape } }) => impossible(kernel, shape) ?? "",
   ),
   // The check above is what the cast says: these names are the fields of this kernel's shape.
   v.transform((call) => call as unknown as Call),
@@ -79,14 +89,17 @@ export type PlanOutcome = { ok: true; plan: Plan } | { ok: false; problem: strin
 
 class BadWord extends Error {}
 
+/** Part of what somebody typed, fit for a message of one line. */
+const shown = (given: string) =>
+  (given.length > 40 ? `${given.slice(0, 40)}…` : given).replace(/[\p{C}\p{Zl}\p{Zp}]/gu, "\ufffd");
+
 /** "unknown model "lama": did you mean llama-3.2-1b, llama-3.2-3b?" */
 export function unknownName(what: string, given: string, valid: readonly string[]): string {
   const nearest = [...valid]
     .map((name) => ({ name, edits: distance(given.toLowerCase(), name) - (name.includes(given) ? 8 : 0) }))
     .sort((a, b) => a.edits - b.edits)
     .slice(0, 3);
-  const shown = given.length > 40 ? `${given.slice(0, 40)}…` : given;
-  return `unknown ${what} ${JSON.stringify(shown)}: did you mean ${nearest.map(({ name }) => name).join(", ")}?`;
+  return `unknown ${what} "${shown(given)}": did you mean ${nearest.map(({ name }) => name).join(", ")}?`;
 }
 
 function name<T extends string>(what: string, valid: readonly T[], given: string): T {
@@ -96,45 +109,52 @@ function name<T extends string>(what: string, valid: readonly T[], given: string
 }
 
 function natural(word: string, given: string): number {
-  if (!/^\d{1,9}$/.test(given)) throw new BadWord(`${word}=${given.slice(0, 40)}: not a whole number`);
+  if (!/^\d{1,9}$/.test(given)) throw new BadWord(`${word}=${shown(given)}: not a whole number`);
   return Number(given);
 }
 
 function bytes(given: string): number {
   const match = /^(\d{1,6})(MiB|GiB)$/.exec(given);
-  if (match === null) throw new BadWord(`memory=${given.slice(0, 40)}: a size is written 512MiB or 8GiB`);
+  if (match === null) throw new BadWord(`memory=${shown(given)}: a size is written 512MiB or 8GiB`);
   return Number(match[1]) * (match[2] === "GiB" ? 2 ** 30 : 2 ** 20);
 }
 
 /** "matmul" is a filter, "matmul:512x512x512" is a call. */
 function kernelWord(given: string): KernelName | Call {
-  const [stem = "", sizes] = given.split(":");
+  const [stem = "", sizes, ...more] = given.split(":");
   const kernel = name("kernel", kernelNames, stem);
   if (sizes === undefined) return kernel;
+  if (more.length > 0) throw new BadWord(`kernel=${shown(given)}: one colon, then the sizes`);
   const { fields } = kernelOf(kernel);
   const values = sizes.split("x").map((size) => natural("kernel", size));
   if (values.length !== fields.length)
-    throw new BadWord(`kernel=${given.slice(0, 40)}: ${kernel} is written ${kernel}:${fields.join("x")}`);
+    throw new BadWord(`kernel=${shown(given)}: ${kernel} is written ${kernel}:${fields.join("x")}`);
   const shape = Object.fromEntries(fields.map((field, i) => [field, values[i]]));
   const parsed = v.safeParse(callSchema, { kernel, shape });
-  if (!parsed.success) throw new BadWord(`kernel=${given.slice(0, 40)}: ${parsed.issues[0].message}`);
+  if (!parsed.success) throw new BadWord(`kernel=${shown(given)}: ${parsed.issues[0].message}`);
   return parsed.output;
 }
+
+/** The values of a list, each once: what is given twice is not measured twice. */
+const each = <T>(list: readonly string[], read: (given: string) => T): T[] => [...new Set(list.map(read))];
+
+const naturalsOf = (word: string, list: readonly string[]) => each(list, (given) => natural(word, given));
 
 /** How each word is read. The table is also the list of valid words. */
 const words: Readonly<Record<string, (list: string[]) => Partial<Plan>>> = {
   preset: ([one = ""]) => ({ preset: name("preset", presets, one) }),
-  model: (list) => ({ model: list.map((each) => name("model", modelIds, each)) }),
-  pp: (list) => ({ pp: list.map((each) => natural("pp", each)).filter((tokens) => tokens > 0) }),
-  tg: (list) => ({ tg: list.map((each) => natural("tg", each)).filter((tokens) => tokens > 0) }),
-  depth: (list) => ({ depth: list.map((each) => natural("depth", each)) }),
-  batch: (list) => ({ batch: list.map((each) => natural("batch", each)) }),
-  dtype: (list) => ({ dtype: list.map((each) => name("dtype", dtypes, each)) }),
+  model: (list) => ({ model: each(list, (given) => name("model", modelIds, given)) }),
+  pp: (list) => ({ pp: naturalsOf("pp", list).filter((tokens) => tokens > 0) }),
+  tg: (list) => ({ tg: naturalsOf("tg", list).filter((tokens) => tokens > 0) }),
+  depth: (list) => ({ depth: naturalsOf("depth", list) }),
+  batch: (list) => ({ batch: naturalsOf("batch", list) }),
+  dtype: (list) => ({ dtype: each(list, (given) => name("dtype", dtypes, given)) }),
   kernel(list) {
-    const parsed = list.map(kernelWord);
-    const calls = parsed.filter((each) => typeof each !== "string");
-    const kernel = parsed.filter((each) => typeof each === "string");
-    return { kernel, calls, ...(calls.length > 0 && kernel.length === 0 && { model: [] }) };
+    const parsed = each(list, kernelWord);
+    return {
+      kernel: parsed.filter((one) => typeof one === "string"),
+      calls: parsed.filter((one) => typeof one !== "string"),
+    };
   },
   memory: ([one = ""]) => ({ memory: bytes(one) }),
 };
@@ -169,9 +189,12 @@ export function parsePlan(pairs: Iterable<readonly [string, string]>): PlanOutco
     const given: Partial<Plan> = {};
     for (const [key, value] of pairs) {
       const read = words[name("word", planWordNames, key) as keyof typeof words];
-      Object.assign(given, read?.([...new Set(value.split(",").map((each) => each.trim()))]));
+      Object.assign(given, read?.(value.split(",").map((one) => one.trim())));
     }
-    return { ok: true, plan: validate({ ...presetPlans[given.preset ?? "standard"], ...given }) };
+    // Calls alone are no reason to measure a model as well.
+    const callsOnly = (given.calls?.length ?? 0) > 0 && given.kernel?.length === 0;
+    const base = { ...presetPlans[given.preset ?? "standard"], ...(callsOnly && { model: [] }) };
+    return { ok: true, plan: validate({ ...base, ...given }) };
   } catch (error) {
     if (error instanceof BadWord) return { ok: false, problem: error.message };
     throw error;

@@ -7,9 +7,14 @@ import { callSchema, planSchema } from "./plan";
 
 export const SCHEMA = 1;
 
+/** Spans of n, 2n and 3n dispatches make a round, and a round one sample. */
+export const SPANS_PER_ROUND = 3;
+
 const text = v.pipe(v.string(), v.maxLength(400));
 const seconds = v.pipe(v.number(), v.finite(), v.minValue(0), v.maxValue(1e6));
 const positive = v.pipe(v.number(), v.finite(), v.minValue(1e-12), v.maxValue(1e6));
+/** An error as a share of a magnitude. */
+const share = v.pipe(v.number(), v.finite(), v.minValue(0), v.maxValue(1e9));
 const whole = (max: number) => v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(max));
 
 /** Where the engine ran. */
@@ -86,14 +91,27 @@ const measuredSchema = v.strictObject({
    * A shared link has order statistics instead.
    */
   timing: v.variant("kind", [
-    v.strictObject({ kind: v.literal("spans"), spans: v.pipe(v.array(spanSchema), v.maxLength(3000)) }),
+    v.strictObject({
+      kind: v.literal("spans"),
+      spans: v.pipe(
+        v.array(spanSchema),
+        v.minLength(SPANS_PER_ROUND),
+        v.maxLength(3000),
+        v.check((spans) => spans.length % SPANS_PER_ROUND === 0, "spans come in rounds of three"),
+        v.check(
+          (spans) =>
+            spans.every((span, i) => i % SPANS_PER_ROUND === 0 || span.dispatches > spans[i - 1]!.dispatches),
+          "each span of a round has more dispatches than the one before",
+        ),
+      ),
+    }),
     v.strictObject({ kind: v.literal("order-statistics"), ...orderStatisticsSchema.entries }),
   ]),
   /** Largest |error| / magnitude against the float64 reference, before timing; and what rounding may explain. */
   check: v.strictObject({
     elements: whole(1e9),
-    error: v.pipe(v.number(), v.minValue(0)),
-    tolerance: v.number(),
+    error: share,
+    tolerance: share,
   }),
   compileSeconds: seconds,
 });
@@ -103,7 +121,11 @@ const failedSchema = v.strictObject({ status: v.literal("failed"), ...cell, erro
 
 const outcomeSchema = v.variant("status", [measuredSchema, skippedSchema, failedSchema]);
 
-const stepSchema = v.strictObject({ label: text, count: whole(1e9), call: callSchema });
+const stepSchema = v.strictObject({
+  label: text,
+  count: v.pipe(whole(1e9), v.minValue(1)),
+  call: callSchema,
+});
 
 const workloadSchema = v.strictObject({
   id: text,
@@ -187,5 +209,6 @@ export function parseResult(input: unknown): ResultOutcome {
   if (parsed.success) return { ok: true, result: parsed.output };
   const [issue] = parsed.issues;
   const path = issue.path?.map(({ key }) => String(key)).join(".") ?? "result";
-  return { ok: false, problem: `${path.slice(0, 120)}: ${issue.message.slice(0, 200)}` };
+  const problem = `${path.slice(0, 120)}: ${issue.message.slice(0, 200)}`;
+  return { ok: false, problem: problem.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, "\ufffd") };
 }

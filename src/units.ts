@@ -13,6 +13,7 @@ const PREFIXES = [
 /** Three significant digits without an exponent: 12300 -> "12,300", 0.01234 -> "0.0123". */
 export function significant(value: number): string {
   if (value === 0) return "0";
+  if (!Number.isFinite(value)) return "?";
   const rounded = Number(value.toPrecision(3));
   const digits = Math.max(0, 2 - Math.floor(Math.log10(Math.abs(rounded))));
   return rounded.toLocaleString("en-US", {

@@ -1,7 +1,7 @@
 // Each measured call on its own: its time, its rate, and where it lies under the roofline.
 
 import { workOf } from "../kernels";
-import type { OrderStatistics, Outcome, Result } from "../result";
+import type { Measurement, OrderStatistics, Outcome, Result } from "../result";
 import { callName } from "../workloads";
 import { type Estimate, secondsPerCall, secondsPerDispatch } from "./statistics";
 
@@ -24,24 +24,24 @@ export interface CellView {
   readonly measured?: MeasuredCell;
 }
 
-export function cellView(outcome: Outcome): CellView {
-  const name = callName(outcome.call);
-  if (outcome.status !== "measured") return { name, outcome };
-  const { flops, bytes } = workOf(outcome.call, outcome.dtype);
-  const seconds = secondsPerCall(outcome);
+/** A measurement's figures. */
+export function measuredCell(measurement: Measurement): MeasuredCell {
+  const { flops, bytes } = workOf(measurement.call, measurement.dtype);
+  const seconds = secondsPerCall(measurement);
   return {
-    name,
-    outcome,
-    measured: {
-      seconds,
-      perDispatch: secondsPerDispatch(outcome),
-      flopsPerSecond: flops / seconds.value,
-      bytesPerSecond: bytes / seconds.value,
-      intensity: flops / bytes,
-      piece: callName(outcome.piece),
-    },
+    seconds,
+    perDispatch: secondsPerDispatch(measurement),
+    flopsPerSecond: flops / seconds.value,
+    bytesPerSecond: bytes / seconds.value,
+    intensity: bytes === 0 ? 0 : flops / bytes,
+    piece: callName(measurement.piece),
   };
 }
 
 /** Every outcome of a result, in the order in which it was measured. */
-export const cells = (result: Result): CellView[] => result.outcomes.map(cellView);
+export const cells = (result: Result): CellView[] =>
+  result.outcomes.map((outcome) => ({
+    name: callName(outcome.call),
+    outcome,
+    ...(outcome.status === "measured" && { measured: measuredCell(outcome) }),
+  }));

@@ -4,7 +4,7 @@
 import { type Chip, isVerified } from "../chips/chip";
 import type { DType } from "../kernels/kernel";
 import { sizeOf } from "../kernels/kernel";
-import { type ModelId, modelConfig, parameters, type Workload } from "../workloads";
+import { knownModel, parameters, type Workload } from "../workloads";
 import { type ChipRoof, chipRoof, rooflineSeconds } from "./roofline";
 
 /** What a chip could do at most, by its published figures. */
@@ -14,7 +14,7 @@ export interface ChipBound {
   /** Upper bound; undefined where a figure is missing. */
   readonly tokensPerSecond: number | undefined;
   readonly tokensPerSecondPerWatt: number | undefined;
-  /** Chips that it takes to hold the weights; undefined where the capacity is not sourced. */
+  /** Chips that it takes to hold the weights; undefined where the capacity is not sourced or the model not known. */
   readonly chipsToHold: number | undefined;
 }
 
@@ -23,8 +23,8 @@ export interface ChipBound {
  * `chipsToHold` says where it would not.
  */
 export function chipBounds(workload: Workload, chips: readonly Chip[], dtype: DType): ChipBound[] {
-  const weights =
-    workload.model === undefined ? 0 : parameters(modelConfig(workload.model as ModelId)) * sizeOf[dtype];
+  const model = workload.model === undefined ? undefined : knownModel(workload.model);
+  const weights = model && parameters(model) * sizeOf[dtype];
   return chips.map((chip) => {
     const roof = chipRoof(chip, dtype);
     const tokensPerSecond = roof.known
@@ -39,7 +39,9 @@ export function chipBounds(workload: Workload, chips: readonly Chip[], dtype: DT
       tokensPerSecondPerWatt:
         tokensPerSecond !== undefined && watts !== undefined ? tokensPerSecond / watts : undefined,
       chipsToHold:
-        capacity !== undefined && isVerified(capacity) ? Math.ceil(weights / capacity.value) : undefined,
+        weights !== undefined && capacity !== undefined && isVerified(capacity)
+          ? Math.ceil(weights / capacity.value)
+          : undefined,
     };
   });
 }

@@ -1,6 +1,6 @@
 // What samples say about a time: the median and an interval for it.
 
-import type { Measurement, OrderStatistics, Span } from "../result";
+import { type Measurement, type OrderStatistics, SPANS_PER_ROUND, type Span } from "../result";
 
 /** A figure and the interval that holds the true one with at least 95 % probability, if the samples are independent. */
 export interface Estimate {
@@ -51,9 +51,6 @@ export function orderStatistics(samples: readonly number[]): OrderStatistics {
   };
 }
 
-/** Spans per round: n, 2n and 3n dispatches. */
-export const ROUND = 3;
-
 /**
  * Seconds per dispatch of each round: the least-squares slope of time over dispatches, in which fixed
  * costs of a submit cancel out. Rounds whose slope noise has made zero or negative count as the shortest
@@ -61,10 +58,10 @@ export const ROUND = 3;
  */
 export function slopes(spans: readonly Span[], clock: Measurement["clock"]): number[] {
   const time = (span: Span) => (clock === "timestamp-query" ? (span.gpu ?? span.wall) : span.wall);
-  return Array.from({ length: Math.floor(spans.length / ROUND) }, (_, round) => {
-    const points = spans.slice(round * ROUND, (round + 1) * ROUND);
-    const meanX = points.reduce((sum, { dispatches }) => sum + dispatches, 0) / ROUND;
-    const meanY = points.reduce((sum, span) => sum + time(span), 0) / ROUND;
+  return Array.from({ length: Math.floor(spans.length / SPANS_PER_ROUND) }, (_, round) => {
+    const points = spans.slice(round * SPANS_PER_ROUND, (round + 1) * SPANS_PER_ROUND);
+    const meanX = points.reduce((sum, { dispatches }) => sum + dispatches, 0) / SPANS_PER_ROUND;
+    const meanY = points.reduce((sum, span) => sum + time(span), 0) / SPANS_PER_ROUND;
     const covariance = points.reduce(
       (sum, span) => sum + (span.dispatches - meanX) * (time(span) - meanY),
       0,

@@ -100,5 +100,5 @@ export function throughputs(result: Result): Throughput[] {
 /** FLOP per byte of a workload: below a device's ridge point, memory is what it waits for. */
 export function intensity(workload: Workload, dtype: DType): number {
   const { flops, bytes } = workloadWork(workload, dtype);
-  return flops / bytes;
+  return bytes === 0 ? 0 : flops / bytes;
 }

@@ -17,6 +17,9 @@ export type AttentionShape = {
 
 export type AttentionTuning = { readonly ROWS: number; readonly KEYS: number; readonly THREADS: number };
 
+/** The output of a head is held in registers. */
+export const MAX_HEAD_DIM = 256;
+
 /** Query-key pairs of one head that the causal bound and the window leave. */
 function pairs({ queries, keys, window }: AttentionShape): number {
   let sum = 0;
@@ -39,6 +42,12 @@ export const attention: Kernel<AttentionShape, AttentionTuning> = {
     "4 rows by 128 keys, 128 threads": { ROWS: 4, KEYS: 128, THREADS: 128 },
     "16 rows by 32 keys, 64 threads": { ROWS: 16, KEYS: 32, THREADS: 64 },
     "8 rows by 16 keys, 16 threads": { ROWS: 8, KEYS: 16, THREADS: 16 },
+  },
+
+  impossible({ queries, keys, heads, kvHeads, headDim }) {
+    if (queries > keys) return "attention has as many keys as queries at least";
+    if (heads % kvHeads !== 0) return "attention's heads are a multiple of its kvHeads";
+    return headDim > MAX_HEAD_DIM ? `attention's headDim is ${MAX_HEAD_DIM} at most` : undefined;
   },
 
   shapeClass: ({ queries, headDim }) => `${queries === 1 ? "one query" : "many queries"}, head ${headDim}`,

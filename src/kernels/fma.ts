@@ -17,6 +17,10 @@ export const fma: Kernel<FmaShape, FmaTuning> = {
   wgsl,
   fields: ["invocations", "chains", "steps"],
   tunings: { "64 threads": { THREADS: 64 }, "256 threads": { THREADS: 256 }, "8 threads": { THREADS: 8 } },
+  impossible({ chains, steps }) {
+    if (chains > 8) return "fma has 8 chains at most";
+    return steps % 8 === 0 ? undefined : "fma's steps are a multiple of 8";
+  },
   shapeClass: ({ chains }) => `${chains} chains`,
   demand: ({ THREADS }) => ({ threads: THREADS, workgroupStorage: 0 }),
   prelude: (tuning, { chains }, dtype) => preludeFor(dtype, { CHAINS: chains, ...tuning }),

@@ -66,6 +66,8 @@ export interface Kernel<Shape, Tuning> {
   readonly fields: readonly (keyof Shape & string)[];
   /** The search space by name; the first one is the default. */
   readonly tunings: Readonly<Record<string, Tuning>>;
+  /** Why there can be no call of this shape, or undefined: every field is a positive whole number already. */
+  impossible?(shape: Shape): string | undefined;
   /** Shapes of one class share a tuning. */
   shapeClass(shape: Shape): string;
   demand(tuning: Tuning, shape: Shape, dtype: DType): Demand;

@@ -27,6 +27,9 @@ export const matvec: Kernel<MatmulShape, MatvecTuning> = {
     "1 lane, 16 teams of 4 rows": { LANES: 1, TEAMS: 16, ROWS: 4 },
   },
 
+  impossible: ({ M }) =>
+    M > MATVEC_MAX_M ? `matvec takes ${MATVEC_MAX_M} rows at most; more are for matmul` : undefined,
+
   shapeClass: ({ M }) => `${M} rows`,
 
   demand: ({ LANES, TEAMS, ROWS }, { M }) => ({

@@ -2,7 +2,8 @@ import type { Report, Table } from "./report_types";
 
 // A cell that a spreadsheet would read as a formula is kept text by a leading apostrophe.
 function field(text: string): string {
-  const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+  const line = text.replace(/\s+/g, " ").trim();
+  const safe = /^[=+\-@]/.test(line) ? `'${line}` : line;
   return /[",\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
 

@@ -1,18 +1,28 @@
 import type { Result } from "../result";
 
+/** Browsers by the names in their user agents; those that also carry another's name come first. */
+const BROWSERS = [
+  ["Edge", /Edg\/(\d+)/],
+  ["Firefox", /Firefox\/(\d+)/],
+  ["Chrome", /Chrome\/(\d+)/],
+  ["Safari", /Version\/(\d+).*Safari/],
+] as const;
+
+function hostName({ kind, agent }: Result["host"]): string {
+  if (kind === "node") return agent;
+  for (const [name, pattern] of BROWSERS) {
+    const version = pattern.exec(agent)?.[1];
+    if (version !== undefined) return `${name} ${version}`;
+  }
+  return "";
+}
+
 /** What to call the device: the most telling of the names it gives itself. Browsers may keep all of them back. */
 export function deviceName({ device, host }: Result): string {
-  const { vendor, architecture, description } = device;
+  const { vendor, architecture, description, software } = device;
   const given = description || [vendor, architecture].filter(Boolean).join(" ") || "unnamed adapter";
-  const browser = /(Firefox|Edg|Chrome)\/(\d+)/.exec(host.agent);
-  const where =
-    host.kind === "node"
-      ? host.agent
-      : browser === null
-        ? ""
-        : `${browser[1] === "Edg" ? "Edge" : browser[1]} ${browser[2]}`;
-  const software = device.software === null ? "" : ", software adapter: a CPU";
-  return `${given}${where === "" ? "" : ` (${where}${software})`}`;
+  const remarks = [hostName(host), ...(software === null ? [] : ["software adapter: a CPU"])].filter(Boolean);
+  return `${given}${remarks.length === 0 ? "" : ` (${remarks.join(", ")})`}`.replace(/\s+/g, " ").trim();
 }
 
 /** A short name for charts, where the device stands beside others. */

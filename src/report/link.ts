@@ -69,7 +69,7 @@ export async function encodeLink(result: Result): Promise<string> {
 export async function decodeLink(link: string): Promise<ResultOutcome> {
   const problem = (text: string): ResultOutcome => ({ ok: false, problem: text });
   if (link.length > MAX_CHARACTERS) return problem("this link is longer than 64 KiB: not a Tokenroof link");
-  const match = /#r=(\d{1,6})\.([0-9a-f]{8})\.([\w-]+)$/.exec(link);
+  const match = /#r=([1-9]\d{0,5})\.([0-9a-f]{8})\.([\w-]+)$/.exec(link);
   if (match === null) {
     return problem(
       link.includes("#r=") ? "this link is incomplete: copy it whole" : "not a Tokenroof link: it has no #r=",

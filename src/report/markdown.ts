@@ -55,7 +55,7 @@ export function markdown({ title, subtitle, warnings, headlines, tables, compari
     ...(warnings.length > 0 ? [warnings.map((warning) => `> ${escaped(warning)}`).join("\n>\n")] : []),
     ...headlines.map(({ model, workload, dtype, main, rate, share, meaning }) =>
       [
-        `**${[model, workload, dtype].filter(Boolean).join(" ")}: ${main}**`,
+        `**${escaped([model, workload, dtype].filter(Boolean).join(" "))}: ${main}**`,
         "",
         `- ${rate}`,
         `- ${share}`,

@@ -1,6 +1,6 @@
 // The measured device beside the reference chips: charts, and the tables that say the same.
 
-import { cellView } from "../analysis/cells";
+import { measuredCell } from "../analysis/cells";
 import { chipBounds } from "../analysis/compare";
 import { chipRoof, measuredRoof } from "../analysis/roofline";
 import type { Throughput } from "../analysis/throughput";
@@ -56,7 +56,7 @@ export function comparison(
 ): { chart: Bars; table: Table } {
   const bounds = chipBounds(each.workload, chips, "f16");
   const own = each.tokensPerSecond!;
-  const id = `${each.workload.phase} ${each.workload.id} ${each.dtype}`;
+  const id = `${each.workload.model} ${each.workload.id} ${each.dtype}`;
   const drawn = bounds
     .flatMap(({ chip, tokensPerSecond }) =>
       tokensPerSecond !== undefined && DRAWN_CHIPS.includes(chip.id)
@@ -146,11 +146,11 @@ function rooflineTable({ title, roofs, points }: Roofline): Table {
     note: "A step can be no faster than the lower of the compute roof and its FLOP/byte times the bandwidth roof.",
     columns: ["what", "FLOP/byte", "FLOP/s", "B/s", "source"],
     rows: [
-      ...points.map(({ name, intensity, flops }) => [
+      ...points.map(({ name, intensity, flops, bytesPerSecond }) => [
         cell(name),
         cell(significant(intensity)),
         cell(written(flops, flopRate)),
-        cell(written(flops / intensity, byteRate)),
+        cell(written(bytesPerSecond, byteRate)),
         cell("measured"),
       ]),
       ...roofs.map(({ name, flops, bandwidth, source }) => [
@@ -176,11 +176,12 @@ export function rooflines(
     const points = new Map(
       all.flatMap((each) =>
         each.complete && each.dtype === dtype
-          ? each.steps.map(({ step, measurement }) => {
-              const { name: call, measured } = cellView(measurement);
+          ? each.steps.flatMap(({ step, measurement }) => {
+              const { intensity, flopsPerSecond: flops, bytesPerSecond } = measuredCell(measurement);
               const name = `${each.workload.id} ${step.label}`;
-              const { intensity, flopsPerSecond: flops } = measured!;
-              return [call, { name, phase: each.workload.phase, intensity, flops }] as const;
+              const point = { name, phase: each.workload.phase, intensity, flops, bytesPerSecond };
+              // What does no arithmetic has no place on a logarithmic axis. Equal calls are one point.
+              return flops === 0 ? [] : [[JSON.stringify(step.call), point] as const];
             })
           : [],
       ),

@@ -68,11 +68,12 @@ export interface Roofline {
     readonly own: boolean;
     readonly source: string;
   }[];
-  /** FLOP/byte and FLOP/s. */
+  /** FLOP/byte, FLOP/s and byte/s. */
   readonly points: readonly {
     readonly name: string;
     readonly phase: Headline["phase"];
     readonly intensity: number;
     readonly flops: number;
+    readonly bytesPerSecond: number;
   }[];
 }

@@ -1,6 +1,7 @@
 // Models as data: the fields of a Hugging Face config.json that decide the shapes, under their own names.
 
 import * as v from "valibot";
+import { MAX_HEAD_DIM } from "../kernels/attention";
 import gemma3 from "./models/gemma-3-1b.json";
 import llama8b from "./models/llama-3.1-8b.json";
 import llama70b from "./models/llama-3.1-70b.json";
@@ -22,7 +23,7 @@ export const modelConfigSchema = v.pipe(
     num_hidden_layers: count,
     num_attention_heads: count,
     num_key_value_heads: count,
-    head_dim: v.pipe(count, v.multipleOf(4), v.maxValue(256)),
+    head_dim: v.pipe(count, v.multipleOf(4), v.maxValue(MAX_HEAD_DIM)),
     vocab_size: count,
     /** Whether the LM head is the embedding table read again. */
     tie_word_embeddings: v.boolean(),
@@ -56,6 +57,10 @@ export type ModelId = keyof typeof models;
 export const modelIds = Object.keys(models) as ModelId[];
 
 export const modelConfig = (id: ModelId): ModelConfig => models[id];
+
+/** The model of an id that a result names: it may come from another version, with other models. */
+export const knownModel = (id: string): ModelConfig | undefined =>
+  modelIds.filter((known) => known === id).map(modelConfig)[0];
 
 /** One linear layer: y = W·x with W of (N, K), and how many of them the model has. */
 export interface Linear {

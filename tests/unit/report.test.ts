@@ -1,6 +1,5 @@
 import { describe, expect, test } from "vitest";
 import { chip, chips } from "../../src/chips/index";
-import { kernelOf, workOf } from "../../src/kernels";
 import { formats } from "../../src/report/formats";
 import { report } from "../../src/report/report";
 import { parseResult, type Result } from "../../src/result";
@@ -31,13 +30,16 @@ describe("a software adapter", () => {
       "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/26.0 Safari/605.1.15",
     ],
     ["Node", "Node 22.20.0, Dawn, linux x64", "node"],
-  ] as const)("is called a CPU in the title, a warning and every chart: %s", (_, agent, kind = "browser") => {
-    const { title, warnings, software: flag, comparisons } = report(software(agent, kind), few);
-    expect(flag).toBe(true);
-    expect(title).toMatch(/software adapter: a CPU/);
-    expect(warnings[0]).toMatch(/^Software adapter: these are a CPU's numbers.*llvmpipe/);
-    for (const { chart } of comparisons) expect(chart.bars[0]!.name).toMatch(/a CPU/);
-  });
+  ] as const)(
+    "is called a CPU in the title, a warning and every chart: %s",
+    (_, agent, kind: "browser" | "node" = "browser") => {
+      const { title, warnings, software: flag, comparisons } = report(software(agent, kind), few);
+      expect(flag).toBe(true);
+      expect(title).toMatch(/software adapter: a CPU/);
+      expect(warnings[0]).toMatch(/^Software adapter: these are a CPU's numbers.*llvmpipe/);
+      for (const { chart } of comparisons) expect(chart.bars[0]!.name).toMatch(/a CPU/);
+    },
+  );
 
   test("is not suspected where there is a GPU", () => {
     const { title, warnings, software: flag } = report(eventful(), few);
@@ -58,9 +60,6 @@ describe("the device's name", () => {
     expect(named({ description: "" })).toBe("nvidia ada");
     expect(named({ description: "", vendor: "apple", architecture: "" })).toBe("apple");
     expect(named({ description: "", vendor: "", architecture: "" })).toBe("unnamed adapter");
-    expect(named({}, "Mozilla/5.0 Chrome/150.0.0.0 Safari/537.36 Edg/150.0.0.0")).toMatch(
-      /Edge 150|Chrome 150/,
-    );
   });
 
   test("says Edge where it is Edge, though its agent says Chrome too", () => {
@@ -258,9 +257,7 @@ describe("tables", () => {
   });
 
   test("of comparisons have every chip, with the address its peak is from or the reason it has no bound", () => {
-    const [{ table }] = report(eventful(), chips).comparisons as [
-      { table: { rows: { text: string; href?: string }[][] } },
-    ];
+    const { table } = report(eventful(), chips).comparisons[0]!;
     expect(table.rows.map(([name]) => name!.text).toSorted()).toEqual(
       chips.map(({ name }) => name).toSorted(),
     );
@@ -273,9 +270,7 @@ describe("tables", () => {
 
   test("of comparisons say what share of a chip's bound was measured", () => {
     const result = resultOf({ words: "dtype=f16 pp=0 tg=1" });
-    const [{ table }] = report(result, [chip("h100-sxm")!]).comparisons as [
-      { table: { rows: { text: string }[][] } },
-    ];
+    const { table } = report(result, [chip("h100-sxm")!]).comparisons[0]!;
     // 400 of 3,350 GB/s, on the same bytes.
     expect(table.rows[0]![2]!.text).toBe("11.9 %");
     expect(table.rows[0]![4]!.text).toBe("1");
@@ -301,7 +296,7 @@ describe("charts", () => {
       expect(chart.bars[0]!.source).toMatch(/^measured: .* tokens\/s/);
       for (const { name, source } of chart.bars.slice(1)) {
         expect(source, name).toMatch(
-          /tokens\/s at most: .* FLOP\/s dense .*: (https:\/\/\S+|derived) “.*; .*B\/s \(.*: (https:\/\/\S+|derived) “/s,
+          /tokens\/s at most: .*FLOP\/s dense .*: (https:\/\/\S+|derived) “.*; .*B\/s \(.*: (https:\/\/\S+|derived) “/s,
         );
       }
     }
@@ -372,14 +367,16 @@ describe("Markdown", () => {
   });
 
   test("draws a longer bar for a faster chip", () => {
-    const bars = [...text.matchAll(/^\S.*? {2,}([\d,.]+) {2}([█▒]+)$/gm)].map(([, value, bar]) => ({
-      value: Number(value!.replaceAll(",", "")),
-      length: bar!.length,
-    }));
-    expect(bars.length).toBeGreaterThanOrEqual(24);
-    for (const [i, { value, length }] of bars.entries()) {
-      const next = bars[i + 1];
-      if (next !== undefined && next.value < value) expect(next.length).toBeLessThanOrEqual(length);
+    const charts = text.split(/^```$/m).filter((_, i) => i % 2 === 1);
+    expect(charts).toHaveLength(2);
+    for (const chart of charts) {
+      const bars = [...chart.matchAll(/^.*? {2,}([\d,.]+) {2}([█▒]+)$/gm)]
+        .map(([, value, bar]) => ({ value: Number(value!.replaceAll(",", "")), length: bar!.length }))
+        .sort((a, b) => a.value - b.value);
+      expect(bars.length).toBeGreaterThanOrEqual(12);
+      const lengths = bars.map(({ length }) => length);
+      expect(lengths).toEqual(lengths.toSorted((a, b) => a - b));
+      expect(lengths.at(-1)!).toBeGreaterThan(2 * lengths[0]!);
     }
   });
 
@@ -457,6 +454,9 @@ describe("JSON", () => {
 });
 
 describe("whatever is accepted can be reported", () => {
+  /** Figures that came to nothing. */
+  const holesOf = (text: string): string[] => text.match(/\bNaN\b|\bundefined\b/g) ?? [];
+
   test.each([
     "matmul:64x64x64",
     "matvec:1x64x64",
@@ -470,8 +470,7 @@ describe("whatever is accepted can be reported", () => {
     const result = resultOf({ words: `dtype=f32 kernel=${call}`, samples: () => [2e-6, 2e-6, 2e-6] });
     const { headlines } = report(result, few);
     expect(headlines).toHaveLength(1);
-    for (const format of Object.values(formats))
-      expect(format(report(result, few))).not.toMatch(/NaN|undefined/);
+    for (const format of Object.values(formats)) expect(holesOf(format(report(result, few)))).toEqual([]);
   });
 
   const cases: [name: string, change: (result: ReturnType<typeof copyOf>) => void][] = [
@@ -483,7 +482,11 @@ describe("whatever is accepted can be reported", () => {
     ["a workload without steps", (result) => (result.workloads[0].steps = [])],
     [
       "steps that are made no times",
-      (result) => result.workloads[0].steps.forEach((step: { count: number }) => (step.count = 0)),
+      (result) =>
+        (result.workloads[0].steps = result.workloads[0].steps.map((step: object) => ({
+          ...step,
+          count: 0,
+        }))),
     ],
     ["no tokens", (result) => (result.workloads[0].tokens = 0)],
     ["a cell without spans", (result) => (result.outcomes[3].timing.spans = [])],
@@ -494,7 +497,7 @@ describe("whatever is accepted can be reported", () => {
     [
       "a clock that stood still",
       (result) =>
-        result.outcomes[3].timing.spans.forEach((span: object) => Object.assign(span, { wall: 0, gpu: 0 })),
+        (result.outcomes[3].timing.spans = [4, 8, 12].map((dispatches) => ({ dispatches, wall: 0, gpu: 0 }))),
     ],
     ["a device without limits", (result) => (result.device.limits = {})],
     ["the same cell twice", (result) => result.outcomes.push(result.outcomes[3])],
@@ -507,14 +510,7 @@ describe("whatever is accepted can be reported", () => {
     if (!outcome.ok) return expect(outcome.problem).toMatch(/^(workloads|outcomes)\b/);
     for (const format of Object.values(formats)) {
       const text = format(report(outcome.result, few));
-      expect(text).not.toMatch(/\bNaN\b|\bundefined\b/);
+      expect(holesOf(text)).toEqual([]);
     }
   });
-});
-
-test("every kernel of the fixture has work and a reference to be judged by", () => {
-  for (const { call, dtype } of eventful().outcomes) {
-    expect(workOf(call, dtype).bytes).toBeGreaterThan(0);
-    expect(kernelOf(call.kernel).tolerance(call.shape, dtype)).toBeGreaterThanOrEqual(0);
-  }
 });
