@@ -147,6 +147,10 @@ describe("a link that is no result is refused in one line", () => {
     expect(await problemOf(bomb)).toMatch(/1 MiB/);
   });
 
+  test("whose phrases stand for more than 1 MiB", async () => {
+    expect(await problemOf(linkOf(`["${"\u0001".repeat(500_000)}"]`))).toMatch(/1 MiB/);
+  });
+
   test.each(Array.from({ length: 31 }, (_, i) => i + 1))(
     "that is a long run of the control character %d",
     async (code) => {

@@ -154,6 +154,11 @@ describe("decode", () => {
     expect(together.tokens).toBe(127);
   });
 
+  test("of an even number of tokens rounds the mean number of keys up", () => {
+    // 1 to 128 keys: 64.5 on average.
+    expect(writes("llama-3.2-1b", 128).steps[1]!.call.shape).toMatchObject({ keys: 65 });
+  });
+
   test.each([
     [1, "matvec"],
     [8, "matvec"],
