@@ -1,7 +1,7 @@
 // Each measured call on its own: its time, its rate, and where it lies under the roofline.
 
 import { workOf } from "../kernels";
-import type { Measurement, OrderStatistics, Outcome, Result } from "../result";
+import type { Measurement, OrderStatistics, Outcome } from "../result";
 import { callName } from "../workloads";
 import { type Estimate, secondsPerCall, secondsPerDispatch } from "./statistics";
 
@@ -15,13 +15,6 @@ export interface MeasuredCell {
   readonly intensity: number;
   /** What one dispatch did. */
   readonly piece: string;
-}
-
-export interface CellView {
-  readonly name: string;
-  readonly outcome: Outcome;
-  /** Absent where the call was skipped or failed. */
-  readonly measured?: MeasuredCell;
 }
 
 /** A measurement's figures. */
@@ -38,10 +31,5 @@ export function measuredCell(measurement: Measurement): MeasuredCell {
   };
 }
 
-/** Every outcome of a result, in the order in which it was measured. */
-export const cells = (result: Result): CellView[] =>
-  result.outcomes.map((outcome) => ({
-    name: callName(outcome.call),
-    outcome,
-    ...(outcome.status === "measured" && { measured: measuredCell(outcome) }),
-  }));
+/** What an outcome is of: "matmul 512x512x512". */
+export const cellName = ({ call }: Outcome): string => callName(call);

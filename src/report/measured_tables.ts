@@ -1,9 +1,9 @@
 // What was measured, as tables.
 
-import { cells } from "../analysis/cells";
+import { cellName, measuredCell } from "../analysis/cells";
 import { probeRate } from "../analysis/roofline";
 import { intensity, type Throughput } from "../analysis/throughput";
-import type { Result } from "../result";
+import type { Outcome, Result } from "../result";
 import {
   byteRate,
   duration,
@@ -17,7 +17,7 @@ import {
   written,
 } from "../units";
 import { deviceName } from "./device_name";
-import type { Table } from "./report_types";
+import type { Cell, Table } from "./report_types";
 import { cell, rateOfInterest } from "./wording";
 
 export function workloadTable(all: readonly Throughput[]): Table {
@@ -66,6 +66,57 @@ export function roofTable(result: Result): Table {
   };
 }
 
+const blanks = (count: number) => Array.from({ length: count }, () => cell(""));
+
+function cellRow(outcome: Outcome): Cell[][] {
+  const head = [cell(cellName(outcome)), cell(outcome.dtype)];
+  if (outcome.status === "skipped") return [];
+  if (outcome.status === "failed") return [[...head, cell(`failed: ${outcome.error}`), ...blanks(7)]];
+  const {
+    seconds: perCall,
+    perDispatch,
+    flopsPerSecond,
+    bytesPerSecond,
+    intensity,
+    piece,
+  } = measuredCell(outcome);
+  const { count, lowerQuartile, upperQuartile, median } = perDispatch;
+  const { check, clock, pieces, tuning } = outcome;
+  return [
+    [
+      ...head,
+      cell(tuning),
+      cell(pieces > 1 ? `1 / ${significant(pieces)}` : "whole", piece),
+      cell(estimated(perCall, seconds)),
+      cell(intensity < 4 ? written(bytesPerSecond, byteRate) : written(flopsPerSecond, flopRate)),
+      cell(String(count)),
+      cell(percent((upperQuartile - lowerQuartile) / median), "interquartile range / median"),
+      cell(clock),
+      cell(
+        check.tolerance === 0 ? "exact" : percent(check.error / check.tolerance),
+        `${check.elements} elements compared`,
+      ),
+    ],
+  ];
+}
+
+/** One row for all calls of a type that were skipped for the same reason. */
+function skippedRows({ outcomes }: Result): Cell[][] {
+  const counts = new Map<string, { dtype: string; reason: string; count: number }>();
+  for (const outcome of outcomes) {
+    if (outcome.status !== "skipped") continue;
+    const { dtype, reason } = outcome;
+    const known = counts.get(`${dtype} ${reason}`);
+    counts.set(`${dtype} ${reason}`, { dtype, reason, count: (known?.count ?? 0) + 1 });
+  }
+  return [...counts.values()].map(({ dtype, reason, count }) => [
+    cell(`${count} calls`),
+    cell(dtype),
+    cell(`skipped: ${reason}`),
+    ...blanks(7),
+  ]);
+}
+
 export function cellTable(result: Result): Table {
   return {
     title: "Cells",
@@ -82,35 +133,7 @@ export function cellTable(result: Result): Table {
       "clock",
       "error",
     ],
-    rows: cells(result).map(({ name, outcome, measured }) => {
-      const head = [cell(name), cell(outcome.dtype)];
-      if (measured === undefined || outcome.status !== "measured") {
-        const why =
-          outcome.status === "failed"
-            ? `failed: ${outcome.error}`
-            : outcome.status === "skipped"
-              ? `skipped: ${outcome.reason}`
-              : "";
-        return [...head, cell(why), ...Array.from({ length: 7 }, () => cell(""))];
-      }
-      const { seconds: perCall, perDispatch, flopsPerSecond, bytesPerSecond, piece } = measured;
-      const { count, lowerQuartile, upperQuartile, median } = perDispatch;
-      const { check, clock, pieces, tuning } = outcome;
-      return [
-        ...head,
-        cell(tuning),
-        cell(pieces > 1 ? `1 / ${significant(pieces)}` : "whole", piece),
-        cell(estimated(perCall, seconds)),
-        cell(measured.intensity < 4 ? written(bytesPerSecond, byteRate) : written(flopsPerSecond, flopRate)),
-        cell(String(count)),
-        cell(percent((upperQuartile - lowerQuartile) / median), "interquartile range / median"),
-        cell(clock),
-        cell(
-          check.tolerance === 0 ? "exact" : percent(check.error / check.tolerance),
-          `${check.elements} elements compared`,
-        ),
-      ];
-    }),
+    rows: [...result.outcomes.flatMap(cellRow), ...skippedRows(result)],
   };
 }
 

@@ -284,10 +284,15 @@ describe("kernel", () => {
   });
 
   test.each([
-    ["more queries than keys", "attention:1x8x4x8x8x64x4"],
-    ["query heads that no key/value head serves", "attention:1x1x64x9x2x64x64"],
-  ])("attention with %s is refused", (_, value) => {
-    expect(problemOf(parsePlan([["kernel", value]]))).toMatch(/kernel|attention/);
+    ["attention with more queries than keys", "attention:1x8x4x8x8x64x4"],
+    ["attention with query heads that no key/value head serves", "attention:1x1x64x9x2x64x64"],
+    ["attention with heads that no register holds", "attention:1x1x64x8x8x1024x64"],
+    ["matvec of more rows than it keeps", "matvec:9x64x64"],
+    ["fma of more chains than it keeps", "fma:64x9x8"],
+    ["fma of steps that its loop skips over", "fma:64x4x12"],
+  ])("%s is refused", (_, value) => {
+    const [kernel = ""] = value.split(":");
+    expect(problemOf(parsePlan([["kernel", value]]))).toMatch(RegExp(`^kernel=${value}: ${kernel}`));
   });
 });
 
