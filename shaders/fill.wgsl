@@ -1,5 +1,6 @@
 // Seeded random numbers that f16 and f32 both hold exactly: multiples of 1/4096 in [-1/2, 1/2).
-// random.ts computes the same on the CPU (PCG-RXS-M-XS, O'Neill 2014).
+// random.ts computes the same on the CPU (PCG-RXS-M-XS, O'Neill 2014;
+// the golden ratio keeps the streams of neighbouring seeds apart).
 //
 // Prelude: elem, THREADS.
 
@@ -9,7 +10,7 @@ struct Shape { words: u32, seed: u32 }
 @group(0) @binding(1) var<storage, read_write> data: array<vec4<elem>>;
 
 fn random(index: vec4u) -> vec4<elem> {
-  let state = index * 747796405u + shape.seed;
+  let state = index * 747796405u + shape.seed * 2654435769u;
   let word = ((state >> ((state >> vec4u(28u)) + 4u)) ^ state) * 277803737u;
   return vec4<elem>(vec4f(((word >> vec4u(22u)) ^ word) >> vec4u(20u)) / 4096 - 0.5);
 }

@@ -241,10 +241,12 @@ export const planWords = (plan: Plan): string =>
     .map(([key, value]) => `${key}=${value}`)
     .join(" ");
 
-const only = (workload: Workload, names: readonly KernelName[]): Workload =>
-  names.length === 0
-    ? workload
-    : { ...workload, steps: workload.steps.filter(({ call }) => names.includes(call.kernel)) };
+/** A workload with only some of its kernels: no longer a pass through the model, so it has no tokens. */
+function only(workload: Workload, names: readonly KernelName[]): Workload {
+  if (names.length === 0) return workload;
+  const steps = workload.steps.filter(({ call }) => names.includes(call.kernel));
+  return { ...workload, id: `${workload.id} [${names.join(", ")}]`, phase: "kernel", tokens: 0, steps };
+}
 
 /** Every workload that a plan asks for, in the order in which it is reported. */
 export function workloadsOf(plan: Plan): Workload[] {

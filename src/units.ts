@@ -10,16 +10,22 @@ const PREFIXES = [
   [1, ""],
 ] as const;
 
+const MAX_DECIMALS = 12;
+
+// Making a formatter is much slower than using it, and a report has thousands of figures.
+const withDecimals = Array.from(
+  { length: MAX_DECIMALS + 1 },
+  (_, digits) =>
+    new Intl.NumberFormat("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits }),
+);
+
 /** Three significant digits without an exponent: 12300 -> "12,300", 0.01234 -> "0.0123". */
 export function significant(value: number): string {
   if (value === 0) return "0";
   if (!Number.isFinite(value)) return "?";
   const rounded = Number(value.toPrecision(3));
   const digits = Math.max(0, 2 - Math.floor(Math.log10(Math.abs(rounded))));
-  return rounded.toLocaleString("en-US", {
-    minimumFractionDigits: Math.min(digits, 12),
-    maximumFractionDigits: Math.min(digits, 12),
-  });
+  return withDecimals[Math.min(digits, MAX_DECIMALS)]!.format(rounded);
 }
 
 /** A unit with the factor that numbers are divided by before it. */

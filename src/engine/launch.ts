@@ -1,7 +1,7 @@
 // A kernel made ready to run: compiled, its operands in memory, its dispatches rotating through the weights.
 
 import { type AnyShape, type Call, type KernelName, kernelOf } from "../kernels";
-import { bytesOf, type DType, type Matrix, type Operand, sizeOf, strideOf } from "../kernels/kernel";
+import { bytesOf, type DType, type Matrix, type Operand, strideOf } from "../kernels/kernel";
 import { gridOf } from "../kernels/prelude";
 import { randomAt } from "../kernels/random";
 import { type Gpu, guarded } from "./device";
@@ -174,6 +174,3 @@ export async function readBack(gpu: Gpu, source: GPUBuffer, bytes: number): Prom
     staging.destroy();
   }
 }
-
-/** Bytes of an element of the output. */
-export const outputElementSize = ({ output, dtype }: Launch): number => sizeOf[output.operand.type ?? dtype];

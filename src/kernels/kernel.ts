@@ -85,7 +85,10 @@ export interface Kernel<Shape, Tuning> {
   split?(shape: Shape, parts: number): Shape;
   /** The given columns of one output row in float64. Slow: tests and spot checks only. */
   reference(shape: Shape, inputs: readonly Matrix[], row: number, columns: readonly number[]): Expected[];
-  /** Largest |error| / magnitude that rounding can explain; a larger one is a wrong kernel. */
+  /**
+   * Largest |error| / magnitude that the arithmetic's rounding can explain; a larger one is a wrong kernel.
+   * Rounding the output to its type comes on top and is the check's business.
+   */
   tolerance(shape: Shape, dtype: DType): number;
 }
 
@@ -98,15 +101,12 @@ export function bytesOf(operand: Operand, dtype: DType): number {
 }
 
 /**
- * Tolerance of a sum of `terms` products accumulated in f32 and stored as `dtype`, relative to the
- * sum of the absolute products. Errors of independent roundings grow as the square root of their
- * number (Higham & Mary, SIAM J. Sci. Comput. 41:5, 2019); 8 leaves room for an unlucky run, and the
- * smallest mistake, one product lost, is of the order of 1 / terms.
+ * Tolerance of a sum of `terms` products accumulated in f32, relative to the sum of the absolute products.
+ * Errors of independent roundings grow as the square root of their number (Higham & Mary, SIAM J. Sci.
+ * Comput. 41:5, 2019); 2 leaves room for an unlucky run. One product lost is of the order of 1 / terms,
+ * which is above it up to 40,000 terms.
  */
-export function sumTolerance(terms: number, dtype: DType): number {
-  const stored = dtype === "f32" ? roundoff.f32 : roundoff.f16;
-  return 8 * roundoff.f32 * Math.sqrt(terms) + stored;
-}
+export const sumTolerance = (terms: number): number => 2 * roundoff.f32 * Math.sqrt(terms);
 
 /** One of about `parts` equal ranges of `size`, a multiple of 64 so that its bytes start at a legal offset. */
 export const splitRange = (size: number, parts: number): number =>

@@ -56,5 +56,5 @@ export const matvec: Kernel<MatmulShape, MatvecTuning> = {
 
   reference: ({ K }, [x, w], row, columns) => dotProducts(x!, w!, K, row, columns),
 
-  tolerance: ({ K }, dtype) => sumTolerance(K, dtype),
+  tolerance: ({ K }) => sumTolerance(K),
 };

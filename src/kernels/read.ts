@@ -48,5 +48,5 @@ export const read: Kernel<ReadShape, ReadTuning> = {
     });
   },
 
-  tolerance: ({ words }) => sumTolerance(words, "f32"),
+  tolerance: ({ words }) => sumTolerance(words),
 };

@@ -398,7 +398,7 @@ describe("splitting", () => {
 describe("random weights", () => {
   /** PCG-RXS-M-XS once more, in whole numbers without overflow. */
   function pcg(seed: number, index: number): number {
-    const state = (BigInt(index) * 747_796_405n + BigInt(seed)) % 2n ** 32n;
+    const state = (BigInt(index) * 747_796_405n + BigInt(seed) * 2_654_435_769n) % 2n ** 32n;
     const word = (((state >> ((state >> 28n) + 4n)) ^ state) * 277_803_737n) % 2n ** 32n;
     return Number(((word >> 22n) ^ word) >> 20n) / 4096 - 0.5;
   }
@@ -418,6 +418,16 @@ describe("random weights", () => {
 
   const stream = (seed: number) => Array.from({ length: 100_000 }, (_, i) => randomAt(seed, i));
   const mean = (values: number[]) => values.reduce((a, b) => a + b) / values.length;
+
+  test.each([
+    [1, 2],
+    [1, 9],
+    [2, 3],
+  ])("of streams %d and %d have nothing to do with each other", (one, other) => {
+    const [a, b] = [stream(one), stream(other)];
+    const correlation = 12 * mean(a.map((value, i) => value * b[i]!));
+    expect(Math.abs(correlation)).toBeLessThan(0.02);
+  });
 
   test.each([1, 2, 77])("are evenly spread in stream %d", (seed) => {
     const values = stream(seed);

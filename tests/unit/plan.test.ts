@@ -265,7 +265,7 @@ describe("kernel", () => {
 
   test("may be both", () => {
     const workloads = workloadsOf(planOf("kernel=matvec,matvec:1x4096x4096 pp=0"));
-    expect(workloads.map(({ id }) => id)).toEqual(["tg128", "matvec 1x4096x4096"]);
+    expect(workloads.map(({ id }) => id)).toEqual(["tg128 [matvec]", "matvec 1x4096x4096"]);
     expect(new Set(workloads.flatMap(({ steps }) => steps.map(({ call }) => call.kernel)))).toEqual(
       new Set(["matvec"]),
     );

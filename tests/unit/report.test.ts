@@ -151,7 +151,7 @@ describe("warnings", () => {
       words: "dtype=f32 kernel=matmul tg=0",
       samples: (call, dtype) => [exactSeconds(call, dtype) / (call.kernel === "matmul" ? 4 : 1)],
     });
-    expect(warningsOf(result)).toMatch(/pp512 f32 is faster than the measured roof \(200 %\)/);
+    expect(warningsOf(result)).toMatch(/pp512 \[matmul\] f32 is faster than the measured roof \(200 %\)/);
   });
 
   test("say that the clock is coarse", () => {
@@ -166,14 +166,24 @@ describe("headlines, by hand", () => {
   const headlineOf = (words: string) => report(resultOf({ words }), []).headlines[0]!;
 
   test("prefill is judged by the share of the compute roof", () => {
-    const { main, mainValue, rate, share, meaning } = headlineOf("dtype=f32 tg=0 kernel=matmul");
-    // 2 · 512 · 16 · 60.8e6 FLOP at half of 10 TFLOP/s.
-    const seconds = (2 * 512 * 16 * 60_817_408) / 5e12;
+    const { main, mainValue, rate, share, meaning } = headlineOf("dtype=f32 tg=0");
+    // 2 · 512 · 16 · 60.8e6 FLOP of matrix products and 4 · 64 FLOP per head and causal pair at half of
+    // 10 TFLOP/s; the LM head of one token waits for its weights at half of 800 GB/s.
+    const flops = 2 * 512 * 16 * 60_817_408 + 16 * 4 * 32 * 64 * ((512 * 513) / 2);
+    const head = 2048 * 128_256;
+    const seconds = flops / 5e12 + (4 * (head + 2048 + 128_256)) / 400e9;
     expect(mainValue / (512 / seconds)).toBeCloseTo(1, 4);
-    expect(main).toBe("2,570 tokens/s (2,570 … 2,570)");
-    expect(rate).toBe("5.00 TFLOP/s (5.00 … 5.00)");
+    expect(main).toBe("2,490 tokens/s (2,490 … 2,490)");
+    expect(rate).toBe("4.95 TFLOP/s (4.95 … 4.95)");
+    expect(share).toBe("49.5 % (49.5 … 49.5) of this device's own fma roof");
+    expect(meaning).toMatch(/^a prompt of 512 tokens is read in 205 ms \(TTFT/);
+  });
+
+  test("a workload with some of its kernels only has a rate but no tokens", () => {
+    const { main, share, workload } = headlineOf("dtype=f32 tg=0 kernel=matmul");
+    expect(workload).toBe("pp512 [matmul]");
+    expect(main).toBe("5.00 TFLOP/s (5.00 … 5.00)");
     expect(share).toBe("50.0 % (50.0 … 50.0) of this device's own fma roof");
-    expect(meaning).toMatch(/^a prompt of 512 tokens is read in 199 ms \(TTFT/);
   });
 
   test("decode is judged by the share of the bandwidth roof", () => {
