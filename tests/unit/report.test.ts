@@ -174,8 +174,8 @@ describe("headlines, by hand", () => {
     const seconds = flops / 5e12 + (4 * (head + 2048 + 128_256)) / 400e9;
     expect(mainValue / (512 / seconds)).toBeCloseTo(1, 4);
     expect(main).toBe("2,490 tokens/s (2,490 … 2,490)");
-    expect(rate).toBe("4.95 TFLOP/s (4.95 … 4.95)");
-    expect(share).toBe("49.5 % (49.5 … 49.5) of this device's own fma roof");
+    expect(rate).toBe("4.94 TFLOP/s (4.94 … 4.94)");
+    expect(share).toBe("49.4 % (49.4 … 49.4) of this device's own fma roof");
     expect(meaning).toMatch(/^a prompt of 512 tokens is read in 205 ms \(TTFT/);
   });
 
