@@ -5,12 +5,16 @@ import { shareOf } from "../analysis/statistics";
 import { throughputs } from "../analysis/throughput";
 import type { Chip } from "../chips/chip";
 import type { Result } from "../result";
-import { duration, estimated, share, tokenRate } from "../units";
+import { byteRate, duration, estimated, flopRate, type ScaleOf, share, tokenRate } from "../units";
 import { deviceName } from "./device_name";
 import { cellTable, environmentTable, instrumentTable, roofTable, workloadTable } from "./measured_tables";
 import { comparison, rooflines } from "./reference_charts";
 import type { Headline, Report } from "./report_types";
 import { type Complete, rateOfInterest } from "./wording";
+
+/** Of a kernel, whose main figure is the rate that binds it: the other one. */
+const otherRate = ({ flopsPerSecond, bytesPerSecond }: Complete, scale: ScaleOf): string =>
+  scale === flopRate ? estimated(bytesPerSecond, byteRate) : estimated(flopsPerSecond, flopRate);
 
 function headline(each: Complete): Headline {
   const { workload, dtype, tokensPerSecond, seconds } = each;
@@ -23,7 +27,7 @@ function headline(each: Complete): Headline {
     dtype,
     main: estimated(main, tokensPerSecond === undefined ? scale : tokenRate),
     mainValue: main.value,
-    rate: estimated(rate, scale),
+    rate: tokensPerSecond === undefined ? otherRate(each, scale) : estimated(rate, scale),
     share:
       roof === undefined
         ? "no roof was measured"

@@ -22,7 +22,7 @@ export interface Headline {
   /** Tokens per second with interval; for single kernels their rate. */
   readonly main: string;
   readonly mainValue: number;
-  /** FLOP/s or B/s with interval. */
+  /** FLOP/s or B/s with interval; for single kernels the one that does not bind them. */
   readonly rate: string;
   readonly share: string;
   /** What it comes down to, in a sentence. */
