@@ -1,13 +1,16 @@
-// Probe: how fast can memory be read?  Each workgroup sums its own contiguous slice of `words` vec4s,
-// neighbouring threads reading neighbouring vec4s, LOADS of them in flight per thread.
+// Probe: how fast can memory be read?  Each workgroup sums its own contiguous slice of `words` vec4s, LOADS
+// of them in flight per thread. With OWN = 0 neighbouring threads read neighbouring vec4s, as GPUs like it;
+// with OWN = 1 each thread walks through a contiguous part of its own, as CPUs like it.
 //
-// Prelude: elem, THREADS (a power of two), LOADS.
+// Prelude: elem, THREADS (a power of two), LOADS, OWN.
 
 struct Shape { groups: u32, words: u32 }
 
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(1) var<storage, read> data: array<vec4<elem>>;
 @group(0) @binding(2) var<storage, read_write> sums: array<vec4f>;
+
+const STEP = select(THREADS, 1u, OWN == 1u);
 
 var<workgroup> partial: array<vec4f, THREADS>;
 
@@ -20,16 +23,18 @@ fn main(
   let index = group.y * grid.x + group.x;
   if (index >= shape.groups) { return; }
   let begin = index * shape.words;
-  let end = begin + shape.words;
+  let part = (shape.words + THREADS - 1u) / THREADS;
+  let slice_end = begin + shape.words;
+  let end = select(slice_end, min(begin + (thread + 1u) * part, slice_end), OWN == 1u);
 
   var acc: array<vec4f, LOADS>;
-  var at = begin + thread;
-  for (; at + (LOADS - 1u) * THREADS < end; at += LOADS * THREADS) {
+  var at = begin + select(thread, thread * part, OWN == 1u);
+  for (; at + (LOADS - 1u) * STEP < end; at += LOADS * STEP) {
     for (var i = 0u; i < LOADS; i++) { // unroll
-      acc[i] += vec4f(data[at + i * THREADS]);
+      acc[i] += vec4f(data[at + i * STEP]);
     }
   }
-  for (; at < end; at += THREADS) { acc[0] += vec4f(data[at]); }
+  for (; at < end; at += STEP) { acc[0] += vec4f(data[at]); }
   for (var i = 1u; i < LOADS; i++) { // unroll
     acc[0] += acc[i];
   }

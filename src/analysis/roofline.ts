@@ -51,11 +51,16 @@ export function probeRate(
   return rates.sort((a, b) => b.value - a.value)[0];
 }
 
-/** The measured roof of the result's own device, where both probes of it succeeded. */
+/**
+ * The measured roof of the result's own device, where both probes succeeded. Bytes are bytes: bandwidth is the
+ * best of either type. A kernel of f16 operands may compute in f32, where that is faster.
+ */
 export function measuredRoof(result: Result, dtype: DType): Roof | undefined {
-  const flops = probeRate(result, "fma", dtype);
-  const bandwidth = probeRate(result, "read", dtype);
-  return flops && bandwidth && { flops: flops.value, bandwidth: bandwidth.value };
+  const best = (probe: "fma" | "read", types: readonly DType[]) =>
+    Math.max(0, ...types.map((type) => probeRate(result, probe, type)?.value ?? 0));
+  const flops = best("fma", dtype === "f16" ? ["f16", "f32"] : ["f32"]);
+  const bandwidth = best("read", ["f16", "f32"]);
+  return flops > 0 && bandwidth > 0 ? { flops, bandwidth } : undefined;
 }
 
 /** A reference chip's roof and the figures it is made of; `missing` says which one nobody has published. */

@@ -31,6 +31,26 @@ export function medianRanks(count: number): readonly [number, number] {
   return [rank, count - 1 - rank];
 }
 
+/** Offsets from the median are kept in steps of a ten-thousandth of it, far below any interval. */
+const OFFSET_STEPS = 10_000;
+
+const fieldsBesideMedian = ["low", "lowerQuartile", "upperQuartile", "high"] as const;
+
+/** How far the other order statistics are from the median, in ten-thousandths of it: what a link carries. */
+export const offsetsOf = (statistics: OrderStatistics): number[] =>
+  // A time is never nothing.
+  fieldsBesideMedian.map((field) =>
+    Math.max(1 - OFFSET_STEPS, Math.round((statistics[field] / statistics.median - 1) * OFFSET_STEPS)),
+  );
+
+/** The reverse of `offsetsOf`. */
+export function fromOffsets(count: number, median: number, offsets: readonly number[]): OrderStatistics {
+  const [low = 0, lowerQuartile = 0, upperQuartile = 0, high = 0] = offsets.map((offset) =>
+    Number((median * (1 + offset / OFFSET_STEPS)).toPrecision(6)),
+  );
+  return { count, median, low, lowerQuartile, upperQuartile, high };
+}
+
 /** The order statistics that reports read. Throws on an empty list. */
 export function orderStatistics(samples: readonly number[]): OrderStatistics {
   const sorted = [...samples].sort((a, b) => a - b);
@@ -38,17 +58,19 @@ export function orderStatistics(samples: readonly number[]): OrderStatistics {
   const at = (position: number) => {
     const [lower, upper] = [sorted[Math.floor(position)], sorted[Math.ceil(position)]];
     if (lower === undefined || upper === undefined) throw new RangeError("no samples");
-    return fiveDigits(lower + (upper - lower) * (position - Math.floor(position)));
+    return lower + (upper - lower) * (position - Math.floor(position));
   };
   const [low, high] = medianRanks(count);
-  return {
+  const median = fiveDigits(at((count - 1) * 0.5));
+  const exact = {
     count,
-    low: at(low),
-    lowerQuartile: at((count - 1) * 0.25),
-    median: at((count - 1) * 0.5),
-    upperQuartile: at((count - 1) * 0.75),
-    high: at(high),
+    median,
+    low: Math.min(at(low), median),
+    lowerQuartile: Math.min(at((count - 1) * 0.25), median),
+    upperQuartile: Math.max(at((count - 1) * 0.75), median),
+    high: Math.max(at(high), median),
   };
+  return fromOffsets(count, median, offsetsOf(exact));
 }
 
 /**

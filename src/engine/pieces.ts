@@ -55,5 +55,7 @@ export function divide(call: Call, dtype: DType, roofs: Roofs, binding: number):
     if (largestBinding(smaller, dtype) === largestBinding(piece, dtype)) break;
     piece = smaller;
   }
-  return { piece, pieces: Math.max(1, whole.flops / workOf(piece, dtype).flops) };
+  // Six digits are enough, and short in a link.
+  const pieces = Number((whole.flops / workOf(piece, dtype).flops).toPrecision(6));
+  return { piece, pieces: Math.max(1, pieces) };
 }

@@ -8,17 +8,23 @@ export type ReadShape = {
   readonly words: number;
 };
 
-export type ReadTuning = { readonly THREADS: number; readonly LOADS: number };
+export type ReadTuning = {
+  readonly THREADS: number;
+  readonly LOADS: number;
+  /** 1 where each thread walks through a part of its own. */
+  readonly OWN: 0 | 1;
+};
 
 /** Probe: sums memory and writes next to nothing. Its best rate is the bandwidth roof of decode. */
 export const read: Kernel<ReadShape, ReadTuning> = {
   wgsl,
   fields: ["groups", "words"],
   tunings: {
-    "256 threads, 4 loads": { THREADS: 256, LOADS: 4 },
-    "64 threads, 8 loads": { THREADS: 64, LOADS: 8 },
-    "8 threads, 8 loads": { THREADS: 8, LOADS: 8 },
-    "16 threads, 4 loads": { THREADS: 16, LOADS: 4 },
+    "256 threads, 4 loads": { THREADS: 256, LOADS: 4, OWN: 0 },
+    "64 threads, 8 loads": { THREADS: 64, LOADS: 8, OWN: 0 },
+    "8 threads, 8 loads": { THREADS: 8, LOADS: 8, OWN: 0 },
+    "16 threads, 4 own loads": { THREADS: 16, LOADS: 4, OWN: 1 },
+    "8 threads, 8 own loads": { THREADS: 8, LOADS: 8, OWN: 1 },
   },
   shapeClass: () => "all",
   demand: ({ THREADS }) => ({ threads: THREADS, workgroupStorage: THREADS * 16 }),

@@ -1,6 +1,6 @@
 // Version 1 of links: a Result as arrays, with what repeats kept once.
 
-import { secondsPerDispatch } from "../analysis/statistics";
+import { fromOffsets, offsetsOf, secondsPerDispatch } from "../analysis/statistics";
 import type { Outcome, Result } from "../result";
 
 const MIB = 2 ** 20;
@@ -28,7 +28,6 @@ const fields = {
   plan: ["preset", "model", "pp", "tg", "depth", "batch", "dtype", "kernel", "memory"],
   residency: ["model", "dtype", "layers", "ofLayers", "bytes"],
   workload: ["id", "phase", "tokens", "batch", "layers", "model"],
-  statistics: ["count", "low", "lowerQuartile", "median", "upperQuartile", "high"],
 } as const;
 
 const isArray = (value: unknown): value is unknown[] => Array.isArray(value);
@@ -87,6 +86,10 @@ function packOutcome(outcome: Outcome, place: (call: Call) => number): unknown[]
   if (outcome.status === "skipped") return ["s", ...head, outcome.reason];
   if (outcome.status === "failed") return ["f", ...head, outcome.error];
   const { tuning, piece, pieces, rotation, clock, check, compileSeconds } = outcome;
+  const statistics = secondsPerDispatch(outcome);
+  const { count, median } = statistics;
+  // The median has five digits: a whole number and an exponent are shorter than "0.0046951".
+  const [mantissa = "", exponent] = median.toExponential(4).split("e");
   return [
     clock === "wall" ? "w" : "t",
     ...head,
@@ -97,8 +100,11 @@ function packOutcome(outcome: Outcome, place: (call: Call) => number): unknown[]
     check.elements,
     digits(check.error, 2),
     digits(check.tolerance, 2),
-    digits(compileSeconds, 2),
-    ...values({ ...secondsPerDispatch(outcome) }, fields.statistics),
+    digits(compileSeconds, 1),
+    count,
+    Number(mantissa.replace(".", "")),
+    Number(exponent),
+    ...offsetsOf(statistics),
   ];
 }
 
@@ -108,7 +114,20 @@ function unpackOutcome(packed: unknown, calls: readonly unknown[]): unknown {
   const head = { call: calls[Number(call)], dtype };
   if (mark === "s") return { status: "skipped", ...head, reason: rest[0] };
   if (mark === "f") return { status: "failed", ...head, error: rest[0] };
-  const [tuning, piece, pieces, rotation, elements, error, tolerance, compileSeconds, ...statistics] = rest;
+  const [
+    tuning,
+    piece,
+    pieces,
+    rotation,
+    elements,
+    error,
+    tolerance,
+    compileSeconds,
+    count,
+    digits,
+    exponent,
+    ...offsets
+  ] = rest;
   return {
     status: "measured",
     ...head,
@@ -117,7 +136,10 @@ function unpackOutcome(packed: unknown, calls: readonly unknown[]): unknown {
     pieces,
     rotation: Number(rotation) * MIB,
     clock: mark === "w" ? "wall" : "timestamp-query",
-    timing: { kind: "order-statistics", ...named(statistics, fields.statistics) },
+    timing: {
+      kind: "order-statistics",
+      ...fromOffsets(Number(count), Number(`${digits}e${Number(exponent) - 4}`), offsets.map(Number)),
+    },
     check: { elements, error, tolerance },
     compileSeconds,
   };

@@ -32,6 +32,8 @@ const PHRASES = [
   " staged ",
   " rows",
   " lanes",
+  ") Gecko/20100101 Firefox/",
+  "the browser marks the adapter as a software fallback",
 ] as const;
 
 /** JSON text with the phrases as control characters. */

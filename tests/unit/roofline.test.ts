@@ -126,15 +126,24 @@ describe("the measured roof", () => {
     expect(measuredRoof(result, "f32")!.flops / roofs.f32.flops).toBeCloseTo(2, 3);
   });
 
-  test("does not exist where a probe failed", () => {
-    const result = resultOf({
+  /** A result in which a probe failed in these types. */
+  const without = (probe: string, ...types: string[]) =>
+    resultOf({
       instead: (call, dtype) =>
-        call.kernel === "read" && dtype === "f16"
+        call.kernel === probe && types.includes(dtype)
           ? { status: "failed", call, dtype, error: "out of memory" }
           : undefined,
     });
-    expect(measuredRoof(result, "f16")).toBeUndefined();
-    expect(measuredRoof(result, "f32")).toBeDefined();
+
+  test("does not exist where a probe failed in every type", () => {
+    expect(measuredRoof(without("read", "f16", "f32"), "f16")).toBeUndefined();
+    expect(measuredRoof(without("fma", "f32"), "f32")).toBeUndefined();
+  });
+
+  test("has the bandwidth of whichever type read faster, and f32's arithmetic for f16 where that is faster", () => {
+    const both = measuredRoof(resultOf(), "f32");
+    expect(measuredRoof(without("read", "f32"), "f32")?.bandwidth).toBe(both?.bandwidth);
+    expect(measuredRoof(without("fma", "f16"), "f16")?.flops).toBe(measuredRoof(resultOf(), "f32")?.flops);
   });
 });
 
