@@ -1,0 +1,31 @@
+// Results and links of every version that was ever written stay readable. Fixtures are never changed.
+
+import { readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { chips } from "../../src/chips";
+import { decodeLink } from "../../src/report/link";
+import { report } from "../../src/report/report";
+import { parseResult } from "../../src/result";
+
+const fixture = (name: string) => readFileSync(new URL(`../fixtures/${name}`, import.meta.url), "utf8");
+
+test("a result of schema 1, from Chromium", () => {
+  const parsed = parseResult(JSON.parse(fixture("result-1.json")));
+  if (!parsed.ok) throw new Error(parsed.problem);
+  const { headlines } = report(parsed.result, chips);
+  expect(headlines.map(({ workload, dtype }) => `${workload} ${dtype}`)).toEqual(["pp512 f32", "tg128 f32"]);
+  expect(headlines[0]?.mainValue).toBeCloseTo(3.85, 1);
+});
+
+test("a link of version 1, from Firefox", async () => {
+  const opened = await decodeLink(fixture("link-1.txt").trim());
+  if (!opened.ok) throw new Error(opened.problem);
+  const { headlines } = report(opened.result, chips);
+  expect(headlines.map(({ workload, dtype }) => `${workload} ${dtype}`)).toEqual([
+    "pp512 f32",
+    "tg128 f32",
+    "pp512 f16",
+    "tg128 f16",
+  ]);
+  expect(headlines[1]?.main).toBe("2.51 tokens/s (2.22 … 2.61)");
+});
