@@ -6,10 +6,11 @@ import { throughputs } from "../analysis/throughput";
 import type { Chip } from "../chips/chip";
 import type { Result } from "../result";
 import { byteRate, duration, estimated, flopRate, type ScaleOf, share, tokenRate } from "../units";
+import { comparison, measuredWorkloads } from "./chip_comparison";
 import { deviceName } from "./device_name";
 import { cellTable, environmentTable, instrumentTable, roofTable, workloadTable } from "./measured_tables";
-import { comparison, rooflines } from "./reference_charts";
 import type { Headline, Report } from "./report_types";
+import { rooflines } from "./roofline_chart";
 import { type Complete, rateOfInterest } from "./wording";
 
 /** Of a kernel, whose main figure is the rate that binds it: the other one. */
@@ -45,9 +46,7 @@ function headline(each: Complete): Headline {
 export function report(result: Result, chips: readonly Chip[]): Report {
   const all = throughputs(result);
   const complete = all.filter((each) => each.complete);
-  const comparisons = complete
-    .filter(({ tokensPerSecond }) => tokensPerSecond !== undefined)
-    .map((each) => comparison(result, each, chips));
+  const comparisons = measuredWorkloads(complete).map((group) => comparison(result, group, chips));
   const instruments = instrumentTable(result);
   return {
     title: deviceName(result),

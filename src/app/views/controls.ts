@@ -10,7 +10,7 @@ const costs: Readonly<Record<Preset, string>> = {
   quick: "some 15 s on a GPU, a minute on a CPU",
   standard: "half a minute on a GPU, two minutes on a CPU",
   rigorous: "some minutes, for figures to compare",
-  smoke: "seconds, a tiny model: does it work at all?",
+  smoke: "some seconds, with a tiny model, to see whether it works",
 };
 
 const text = (event: Event) => (event.target as HTMLInputElement | HTMLSelectElement).value;

@@ -5,6 +5,11 @@ import { environment } from "./environment";
 import { progress } from "./progress";
 import { reportView } from "./report";
 
+const sharedNotice = html`<p class="notice">
+  A shared result, measured elsewhere and reported by whoever made the link.
+  <a href=${location.pathname}>Measure this device</a>
+</p>`;
+
 /** The whole page. */
 export function page(state: State, actions: Actions): TemplateResult {
   return html`
@@ -21,9 +26,9 @@ export function page(state: State, actions: Actions): TemplateResult {
     </header>
     <main>
       ${state.problem === undefined ? nothing : html`<p class="notice bad" role="alert">${state.problem}</p>`}
-      ${environment(state.environment)}
-      ${state.shown?.shared ? html`<p class="notice">A shared result, measured elsewhere and reported by whoever made the link. <a href=${location.pathname}>Measure this device</a></p>` : controls(state, actions)}
       ${state.progress === undefined ? nothing : progress(state.progress, actions)}
+      ${state.progress === undefined && state.shown === undefined ? environment(state.environment) : nothing}
+      ${state.shown?.shared ? sharedNotice : controls(state, actions)}
       ${state.shown === undefined ? nothing : reportView(state.shown, state.link, actions)}
     </main>
     <footer>
