@@ -26,8 +26,8 @@ const LIMITS = [
 
 const DEADLINE_SECONDS = 30;
 
-/** How long the news of a lost device may take to follow its first consequence. */
-const LOSS_MS = 100;
+/** How long the news of a lost device may take to follow its first consequences. */
+const LOSS_MS = 2000;
 
 export interface Gpu {
   readonly device: GPUDevice;
@@ -41,6 +41,8 @@ export interface Gpu {
    * `what` after 30 s.
    */
   await<T>(promise: Promise<T>, what: string): Promise<T>;
+  /** After an error: throws DeviceLost where the device is gone, which explains the error. */
+  assertAlive(): Promise<void>;
   close(): void;
 }
 
@@ -90,7 +92,7 @@ export async function openDevice({ gpu, info: host }: Host): Promise<Gpu> {
     limits,
   };
 
-  return {
+  const opened: Gpu = {
     device,
     info,
     limits,
@@ -108,16 +110,29 @@ export async function openDevice({ gpu, info: host }: Host): Promise<Gpu> {
       try {
         const answer = isFirefox(host.agent) ? nudged(device.queue, promise) : promise;
         return await Promise.race([answer, lost, deadline]);
-      } catch (error) {
-        // Firefox rejects what was pending before it says that the device is lost.
-        await Promise.race([lost, new Promise((resolve) => setTimeout(resolve, LOSS_MS))]);
-        throw error;
       } finally {
         clearTimeout(timer);
       }
     },
+    async assertAlive() {
+      if (loss !== undefined) throw loss;
+      const buffer = device.createBuffer({
+        size: 4,
+        usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
+      });
+      try {
+        await opened.await(buffer.mapAsync(GPUMapMode.READ), "a sign of life");
+      } catch {
+        // Firefox rejects what was pending before it says that the device is lost.
+        await Promise.race([lost, new Promise((resolve) => setTimeout(resolve, LOSS_MS))]);
+        throw new DeviceLost("device lost: it gives no sign of life");
+      } finally {
+        buffer.destroy();
+      }
+    },
     close: () => device.destroy(),
   };
+  return opened;
 }
 
 /** Why a type cannot be computed with on this device, or undefined. */

@@ -7,7 +7,7 @@ import { type Plan, workloadsOf } from "../plan";
 import { type Instruments, type Outcome, type Result, SCHEMA, type TuningRecord } from "../result";
 import { callName, layerParameters, modelConfig, parameters } from "../workloads";
 import { calibrate } from "./calibrate";
-import { DeviceLost, type Gpu, openDevice, unsupported } from "./device";
+import { type Gpu, openDevice, unsupported } from "./device";
 import type { Host } from "./host";
 import { efforts, measure } from "./measure";
 import { divide, type Roofs } from "./pieces";
@@ -90,7 +90,8 @@ async function allocate(gpu: Gpu, plan: Plan, dtype: DType, result: Result): Pro
       }
       return weights;
     } catch (error) {
-      if (error instanceof DeviceLost || bytes <= 2 ** 25) throw error;
+      await gpu.assertAlive();
+      if (bytes <= 2 ** 25) throw error;
       bytes = Math.floor(bytes / 2);
     }
   }
@@ -124,7 +125,7 @@ async function runCell(
     const cell = { call, piece, pieces, dtype, tuning: record.picked };
     return await measure(gpu, timer, instruments, weights, cell, efforts[plan.preset]);
   } catch (error) {
-    if (error instanceof DeviceLost) throw error;
+    await gpu.assertAlive();
     return { status: "failed", call, dtype, error: message(error) };
   }
 }
@@ -148,7 +149,7 @@ async function runProbes(
       const cell = { call, piece: call, pieces: 1, dtype, tuning };
       result.outcomes.push(await measure(gpu, timer, instruments, weights, cell, efforts[plan.preset]));
     } catch (error) {
-      if (error instanceof DeviceLost) throw error;
+      await gpu.assertAlive();
       result.outcomes.push({ status: "failed", call: firstCalls[probe], dtype, error: message(error) });
     }
     pace.finish();

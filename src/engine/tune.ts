@@ -4,7 +4,7 @@ import { type AnyShape, type Call, kernelOf } from "../kernels";
 import type { DType } from "../kernels/kernel";
 import type { TuningRecord } from "../result";
 import { check } from "./check";
-import { DeviceLost, type Gpu } from "./device";
+import type { Gpu } from "./device";
 import { type Launch, prepare } from "./launch";
 import { fittingTunings } from "./pipeline";
 import type { Timer } from "./timer";
@@ -79,7 +79,7 @@ export async function tune(
         tried[name] = seconds;
         if (best === undefined || seconds < best.seconds * WORTHWHILE) best = { name, seconds };
       } catch (error) {
-        if (error instanceof DeviceLost) throw error;
+        await gpu.assertAlive();
         tried[name] = null;
         problem = error;
       }
