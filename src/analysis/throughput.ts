@@ -13,21 +13,30 @@ export interface StepTime {
   readonly seconds: Estimate;
 }
 
+interface Attempt {
+  readonly workload: Workload;
+  readonly dtype: DType;
+  /** The steps that were measured: all of them where it is complete. */
+  readonly steps: readonly StepTime[];
+}
+
+interface CompleteAttempt extends Attempt {
+  readonly complete: true;
+  readonly seconds: Estimate;
+  /** Absent for single kernel calls, which have no tokens. */
+  readonly tokensPerSecond?: Estimate;
+  readonly flopsPerSecond: Estimate;
+  readonly bytesPerSecond: Estimate;
+  readonly roof: Roof | undefined;
+}
+
+interface IncompleteAttempt extends Attempt {
+  readonly complete: false;
+  readonly reason: string;
+}
+
 /** What came of a workload in one type. */
-export type Throughput =
-  | {
-      readonly complete: true;
-      readonly workload: Workload;
-      readonly dtype: DType;
-      readonly steps: readonly StepTime[];
-      readonly seconds: Estimate;
-      /** Absent for single kernel calls, which have no tokens. */
-      readonly tokensPerSecond?: Estimate;
-      readonly flopsPerSecond: Estimate;
-      readonly bytesPerSecond: Estimate;
-      readonly roof: Roof | undefined;
-    }
-  | { readonly complete: false; readonly workload: Workload; readonly dtype: DType; readonly reason: string };
+export type Throughput = CompleteAttempt | IncompleteAttempt;
 
 /** The outcomes of a result by call and type. */
 function outcomesByCall({ outcomes }: Result): Map<string, Outcome> {
@@ -55,15 +64,18 @@ function throughput(
   roof: Roof | undefined,
 ): Throughput {
   const steps: StepTime[] = [];
+  let missing: string | undefined;
   for (const step of workload.steps) {
     const outcome = outcomes.get(`${callName(step.call)} ${dtype}`);
     if (outcome?.status !== "measured") {
-      return { complete: false, workload, dtype, reason: whyMissing(outcome, step) };
+      missing ??= whyMissing(outcome, step);
+      continue;
     }
     const { value, low, high } = secondsPerCall(outcome);
     const seconds = { value: value * step.count, low: low * step.count, high: high * step.count };
     steps.push({ step, measurement: outcome, seconds });
   }
+  if (missing !== undefined) return { complete: false, workload, dtype, steps, reason: missing };
   const seconds = steps.reduce(
     (sum, { seconds: { value, low, high } }) => ({
       value: sum.value + value,

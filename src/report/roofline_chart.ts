@@ -38,7 +38,7 @@ function rooflineTable({ title, roofs, points }: Roofline): Table {
   };
 }
 
-/** One roofline for each type that has a measured roof. */
+/** One roofline for each type in which something was measured. */
 export function rooflines(
   result: Result,
   all: readonly Throughput[],
@@ -49,7 +49,7 @@ export function rooflines(
     if (own === undefined) return [];
     const points = new Map(
       all.flatMap((each) =>
-        each.complete && each.dtype === dtype
+        each.dtype === dtype
           ? each.steps.flatMap(({ step, measurement }) => {
               const { intensity, flopsPerSecond: flops, bytesPerSecond } = measuredCell(measurement);
               const name = `${each.workload.id} ${step.label}`;
@@ -60,6 +60,7 @@ export function rooflines(
           : [],
       ),
     );
+    if (points.size === 0) return [];
     const references = ROOFLINE_CHIPS.flatMap((id) => {
       const chip = chips.find((each) => each.id === id);
       const roof = chip && chipRoof(chip, dtype);

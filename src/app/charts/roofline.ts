@@ -26,6 +26,7 @@ function roofLine(
       { x: to, y: Math.min(flops, to * bandwidth) },
     ],
     showLine: true,
+    pointStyle: "line",
     pointRadius: 0,
     pointHitRadius: 6,
     borderColor: colour,
