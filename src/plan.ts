@@ -28,7 +28,7 @@ export const callSchema = v.pipe(
     shape: v.record(v.string(), v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(2 ** 31))),
   }),
   v.check(
-    ({ kernel, shape }) => Object.keys(shape).join() === kernelOf(kernel).fields.join(),
+    ({ kernel, shape }) => Object.keys(shape).sort().join() === [...kernelOf(kernel).fields].sort().join(),
     ({ input: { kernel } }) => `the shape of ${kernel} is ${kernelOf(kernel).fields.join(", ")}`,
   ),
   v.check(
@@ -36,7 +36,10 @@ export const callSchema = v.pipe(
     ({ input: { kernel, shape } }) => impossible(kernel, shape) ?? "",
   ),
   // The check above is what the cast says: these names are the fields of this kernel's shape.
-  v.transform((call) => call as unknown as Call),
+  v.transform(({ kernel, shape }) => {
+    const ordered = kernelOf(kernel).fields.map((field) => [field, shape[field]]);
+    return { kernel, shape: Object.fromEntries(ordered) } as unknown as Call;
+  }),
 );
 
 export const planSchema = v.strictObject({
@@ -224,7 +227,9 @@ export function planPairs(plan: Plan): [string, string][] {
     ...plan.kernel,
     ...plan.calls.map(({ kernel, shape }) => `${kernel}:${Object.values(shape).join("x")}`),
   ];
-  if (plan.model.length > 0) list("model", plan.model, base.model);
+  // Calls alone stand for no model; then the preset's own has to be said.
+  const usual = plan.calls.length > 0 && plan.kernel.length === 0 ? [] : base.model;
+  if (plan.model.length > 0) list("model", plan.model, usual);
   list("pp", plan.pp, base.pp);
   list("tg", plan.tg, base.tg);
   list("depth", plan.depth, base.depth);

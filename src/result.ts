@@ -10,7 +10,12 @@ export const SCHEMA = 1;
 /** Spans of n, 2n and 3n dispatches make a round, and a round one sample. */
 export const SPANS_PER_ROUND = 3;
 
-const text = v.pipe(v.string(), v.maxLength(400));
+// Adapters, links and files may say anything; control characters would reach the reader's terminal.
+const text = v.pipe(
+  v.string(),
+  v.maxLength(400),
+  v.transform((given) => given.replace(/\p{C}/gu, " ")),
+);
 const seconds = v.pipe(v.number(), v.finite(), v.minValue(0), v.maxValue(1e6));
 const positive = v.pipe(v.number(), v.finite(), v.minValue(1e-12), v.maxValue(1e6));
 /** An error as a share of a magnitude. */

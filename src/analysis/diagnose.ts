@@ -8,6 +8,9 @@ import { throughputs } from "./throughput";
 /** Half the interval as a share of the median above which a figure is called rough. */
 const ROUGH = 0.1;
 
+/** Large last-level caches hold this much. */
+const CACHE_BYTES = 2 ** 27;
+
 /** Timestamps and wall clock may differ by this share. */
 const CLOCKS_AGREE = 0.05;
 
@@ -46,10 +49,10 @@ export function diagnose(result: Result): string[] {
   if (failed.length > 5)
     warnings.push(`${failed.length - 5} more cells failed; the table of cells has them.`);
 
-  for (const { model, dtype, layers, ofLayers } of result.residency) {
+  for (const { model, dtype, layers, ofLayers, bytes } of result.residency) {
     if (layers < ofLayers) {
       warnings.push(
-        `${model} ${dtype}: ${layers} of ${ofLayers} layers resident, cycled (memory=${Math.round(plan.memory / 2 ** 20)}MiB).`,
+        `${model} ${dtype}: ${layers} of ${ofLayers} layers resident, cycled (memory=${Math.round(bytes / 2 ** 20)}MiB).`,
       );
     }
   }
@@ -65,6 +68,12 @@ export function diagnose(result: Result): string[] {
   if (cut.length > 0) {
     warnings.push(
       `${cut.length} of ${measured.length} calls were too large for one dispatch here: a part was measured and multiplied (the table of cells says which).`,
+    );
+  }
+  const cached = measured.filter(({ rotation }) => rotation > 0 && rotation < CACHE_BYTES);
+  if (cached.length > 0) {
+    warnings.push(
+      `${names(cached)} rotated through less than ${CACHE_BYTES / 2 ** 20} MiB: a large cache may have helped.`,
     );
   }
   const rough = measured.filter((cell) => {
@@ -95,7 +104,9 @@ export function diagnose(result: Result): string[] {
     }
   }
   if (host.kind === "browser" && !host.crossOriginIsolated) {
-    warnings.push("The page is not cross-origin isolated: its clock steps 100 µs instead of 5 µs.");
+    warnings.push(
+      "The page is not cross-origin isolated: its clock is coarse (the table of instruments has its step).",
+    );
   }
   return warnings;
 }

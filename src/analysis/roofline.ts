@@ -5,7 +5,7 @@ import { type Chip, type Figure, type Format, flopsFor, isVerified } from "../ch
 import { workOf } from "../kernels";
 import type { DType, Work } from "../kernels/kernel";
 import type { Result } from "../result";
-import type { Workload } from "../workloads";
+import { callName, type Workload } from "../workloads";
 import { type Estimate, rateOf, secondsPerCall } from "./statistics";
 
 /** FLOP/s and byte/s that nothing on a device exceeds. */
@@ -43,8 +43,11 @@ export function probeRate(
   probe: "fma" | "read" | "copy",
   dtype: DType,
 ): Estimate | undefined {
+  // A call that the plan asked for is no probe: it may be small enough to stay in a cache.
+  const asked = new Set(result.workloads.flatMap(({ steps }) => steps.map(({ call }) => callName(call))));
   const rates = result.outcomes.flatMap((outcome) => {
     if (outcome.status !== "measured" || outcome.call.kernel !== probe || outcome.dtype !== dtype) return [];
+    if (asked.has(callName(outcome.call))) return [];
     const { flops, bytes } = workOf(outcome.call, dtype);
     return [rateOf(probe === "fma" ? flops : bytes, secondsPerCall(outcome))];
   });

@@ -29,6 +29,17 @@ const noWebGpu = (agent: string): string[] => {
   ];
 };
 
+/** How to get at the GPU that the machine has. */
+const hardware = (agent: string): string[] => [
+  "turn on hardware acceleration in the browser's settings and restart it",
+  "update the graphics driver; remote desktops and virtual machines often hide the GPU",
+  ...(/Firefox/i.test(agent)
+    ? ["Firefox: about:support says under Graphics why WebGPU or the GPU is blocked"]
+    : /Chrom|Edg/i.test(agent)
+      ? [LINUX_FLAGS]
+      : []),
+];
+
 /** What to say about a problem, and the steps to take, in the order to try them. */
 export function adviceFor({ problem, agent }: { problem: Problem; agent: string }): Advice {
   switch (problem) {
@@ -40,26 +51,15 @@ export function adviceFor({ problem, agent }: { problem: Problem; agent: string 
     case "no WebGPU":
       return { says: "This browser offers no WebGPU.", steps: noWebGpu(agent) };
     case "no adapter":
-      return {
-        says: "WebGPU is here, but it finds no adapter to run on.",
-        steps: [
-          "turn on hardware acceleration in the browser's settings and restart it",
-          "update the graphics driver; remote desktops and virtual machines often hide the GPU",
-          LINUX_FLAGS,
-        ],
-      };
+      return { says: "WebGPU is here, but it finds no adapter to run on.", steps: hardware(agent) };
     case "software adapter":
       return {
         says: "The adapter is software: it would measure this machine's CPU, not a GPU.",
-        steps: [
-          "turn on hardware acceleration in the browser's settings and restart it",
-          "update the graphics driver; remote desktops and virtual machines often hide the GPU",
-          LINUX_FLAGS,
-        ],
+        steps: hardware(agent),
       };
     case "not isolated":
       return {
-        says: "The page is not cross-origin isolated: its clock steps 100 µs instead of 5 µs.",
+        says: "The page is not cross-origin isolated: its clock is coarse.",
         steps: [
           "serve it with Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp",
         ],

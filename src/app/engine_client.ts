@@ -56,14 +56,20 @@ export function startRun(plan: Plan, onProgress: (progress: Progress) => void): 
   return { outcome, cancel: (reason) => end(stopped(reason)) };
 }
 
-/** Asks a worker of its own what the adapter says of itself. */
+/** How long an adapter may take to say what it is. */
+const INSPECT_MS = 20_000;
+
+/** Asks a worker of its own what the adapter says of itself. Never rejects. */
 export async function inspect(): Promise<InspectOutcome> {
   const worker = startWorker();
   const failed = new Promise<InspectOutcome>((resolve) => {
     worker.addEventListener("error", () => resolve({ ok: false, problem: "the worker did not load" }));
+    setTimeout(() => resolve({ ok: false, problem: "the adapter does not answer" }), INSPECT_MS);
   });
   try {
     return await Promise.race([Comlink.wrap<Engine>(worker).inspect(hostInfo()), failed]);
+  } catch (error) {
+    return { ok: false, problem: message(error) };
   } finally {
     worker.terminate();
   }

@@ -20,6 +20,7 @@ if (root === null) throw new Error("index.html has no #app");
 let state: State = {
   plan: defaultPlan,
   problem: undefined,
+  planned: true,
   environment: { kind: "looking" },
   progress: undefined,
   shown: undefined,
@@ -41,12 +42,13 @@ function show(result: Result, shared: boolean): void {
 async function start(plan: Plan): Promise<RunOutcome> {
   running?.cancel("another run was started");
   history.replaceState(null, "", address(plan));
-  update({ plan, problem: undefined, shown: undefined, link: undefined });
+  const starting = { label: "starting", done: 0, total: 1, elapsedSeconds: 0, etaSeconds: null };
+  update({ plan, planned: true, problem: undefined, shown: undefined, link: undefined, progress: starting });
   const run = startRun(plan, (progress: Progress) => {
     if (running !== run) return;
     const { result: _, ...rest } = progress;
     window.tokenroof.progress = rest;
-    update({ progress });
+    update({ progress: rest });
   });
   running = run;
   const outcome = await run.outcome;
@@ -70,7 +72,7 @@ function address(plan: Plan): string {
 
 const actions: Actions = {
   run() {
-    if (state.problem === undefined) void start(state.plan);
+    if (state.planned && state.progress === undefined) void start(state.plan);
   },
   cancel: () => running?.cancel("cancelled"),
   set(changes) {
@@ -79,9 +81,10 @@ const actions: Actions = {
     if (changes.preset !== undefined) pairs.clear();
     for (const [key, value] of Object.entries(changes)) pairs.set(key, value);
     const parsed = parsePlan(pairs);
-    if (!parsed.ok) return update({ problem: parsed.problem });
+    // A refused setting falls back to what it was: the message says why, and the plan is still a good one.
+    if (!parsed.ok) return update({ problem: parsed.problem, planned: true });
     history.replaceState(null, "", address(parsed.plan));
-    update({ plan: parsed.plan, problem: undefined });
+    update({ plan: parsed.plan, planned: true, problem: undefined });
   },
   async copyLink() {
     if (state.shown === undefined) return;
@@ -156,7 +159,8 @@ async function openLink(): Promise<boolean> {
     update({ problem: undefined, environment: { kind: "not asked" }, plan: outcome.result.plan });
     show(outcome.result, true);
   } else {
-    update({ problem: outcome.problem, environment: { kind: "not asked" }, shown: undefined });
+    update({ problem: outcome.problem, shown: undefined });
+    update({ environment: await lookAround() });
   }
   return true;
 }
@@ -168,7 +172,7 @@ async function open(): Promise<void> {
   if (!(await openLink())) {
     const query = [...new URLSearchParams(location.search)];
     const parsed = parsePlan(query.filter(([key]) => key !== "run"));
-    update(parsed.ok ? { plan: parsed.plan } : { problem: parsed.problem });
+    update(parsed.ok ? { plan: parsed.plan } : { problem: parsed.problem, planned: false });
     const environment = await lookAround();
     update({ environment });
     if (parsed.ok && environment.kind === "ready" && query.some(([key]) => key === "run"))

@@ -23,10 +23,12 @@ export interface Shown {
 
 export interface State {
   readonly plan: Plan;
-  /** One line about what is wrong with the address or the settings; nothing runs until it is mended. */
+  /** One line about what is wrong with the address, a setting or a link. */
   readonly problem: string | undefined;
+  /** Whether `plan` is what was asked for; while it is not, nothing runs. */
+  readonly planned: boolean;
   readonly environment: Environment;
-  readonly progress: Progress | undefined;
+  readonly progress: Omit<Progress, "result"> | undefined;
   readonly shown: Shown | undefined;
   /** The link of the shown result once it was asked for, and whether it is in the clipboard. */
   readonly link: { readonly url: string; readonly copied: boolean } | undefined;

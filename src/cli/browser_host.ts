@@ -1,6 +1,7 @@
 // Drives the built page, the very code that people run, in a headless browser.
 
 import { existsSync } from "node:fs";
+import { basename } from "node:path";
 import type { Browser, Page } from "playwright";
 import type { InspectOutcome, RunOutcome } from "../app/worker";
 import type { Progress } from "../engine/run";
@@ -21,7 +22,7 @@ function choose({ browser }: BrowserChoice): FoundBrowser {
   if (browser === undefined) return browserOrInstall();
   if (browser.includes("/") || browser.includes("\\")) {
     if (!existsSync(browser)) throw new Exit(ExitCode.environment, `no browser at ${browser}`);
-    return { engine: /firefox/i.test(browser) ? "firefox" : "chromium", path: browser };
+    return { engine: /firefox/i.test(basename(browser)) ? "firefox" : "chromium", path: browser };
   }
   if (!browserNames.includes(browser))
     throw new Exit(ExitCode.usage, unknownName("browser", browser, browserNames));
@@ -41,7 +42,13 @@ async function withPage<T>(
   const server = await servePage();
   try {
     const browser = await type.launch(options).catch((error: unknown) => {
-      throw new Exit(ExitCode.environment, `${found.path} does not start: ${String(error).split("\n")[0]}`);
+      const lines = String(error).split("\n");
+      // A missing library is what is wrong most often, and stands deep in the log.
+      const telling = lines.find((line) => /error while loading|cannot open/i.test(line)) ?? lines[0];
+      throw new Exit(
+        ExitCode.environment,
+        `${found.path} does not start: ${telling?.trim()}; ${whatToInstall}`,
+      );
     });
     try {
       const page = await browser.newPage();

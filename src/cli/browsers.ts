@@ -88,7 +88,12 @@ export function launchOptions(
   if (engine === "chromium") {
     return {
       type: chromium,
-      options: { executablePath: path, args: [...chromiumArguments(), ...extraArguments] },
+      // Ctrl-C cancels the run, which keeps what was finished; Playwright would close the browser at once.
+      options: {
+        executablePath: path,
+        handleSIGINT: false,
+        args: [...chromiumArguments(), ...extraArguments],
+      },
     };
   }
   return {
@@ -97,6 +102,7 @@ export function launchOptions(
       // An installed Firefox is driven over WebDriver BiDi; Playwright's own build is not needed.
       channel: "moz-firefox",
       executablePath: path,
+      handleSIGINT: false,
       args: [...extraArguments],
       firefoxUserPrefs: {
         "dom.webgpu.enabled": true,

@@ -36,7 +36,7 @@ export function install(engine: Engine): boolean {
   if (engine !== "chromium") return false;
   console.error("installing Chromium with Playwright");
   const playwright = createRequire(import.meta.url).resolve("playwright/cli.js");
-  return execute(process.execPath, [playwright, "install", "chromium"]);
+  return execute(process.execPath, [playwright, "install", ...(isRoot() ? ["--with-deps"] : []), "chromium"]);
 }
 
 /** A browser that is here, or one that has just been installed. Throws Exit where neither can be had. */

@@ -53,8 +53,10 @@ main(process.argv.slice(2)).then(
   // Dawn keeps threads of its own: Node would not end by itself. What was printed goes out first.
   (code) => process.stdout.write("", () => process.exit(code)),
   (error: unknown) => {
-    if (!(error instanceof Exit)) throw error;
-    process.stderr.write(`tokenroof: ${error.message}\n`);
-    process.exit(error.code);
+    // What is no Exit is not the measured device's fault: a browser that crashed, a bug of ours.
+    const message = error instanceof Error ? error.message.split("\n")[0] : String(error);
+    process.stderr.write(`tokenroof: ${message}\n`);
+    if (!(error instanceof Exit) && process.env.DEBUG) console.error(error);
+    process.exit(error instanceof Exit ? error.code : ExitCode.environment);
   },
 );

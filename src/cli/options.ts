@@ -16,11 +16,27 @@ export interface Options {
 /** Where `npm start` serves the page. */
 const DEFAULT_PORT = 4173;
 
+/** `--browser-arg --foo` as `--browser-arg=--foo`: a browser's arguments begin with a dash, which parseArgs refuses. */
+function joined(given: readonly string[]): string[] {
+  const words: string[] = [];
+  for (let i = 0; i < given.length; i++) {
+    const word = given[i]!;
+    const next = given[i + 1];
+    if (word === "--browser-arg" && next !== undefined) {
+      words.push(`${word}=${next}`);
+      i++;
+    } else {
+      words.push(word);
+    }
+  }
+  return words;
+}
+
 /** Splits the command line into words and options. Throws Exit on an option that does not exist. */
 export function parseOptions(given: readonly string[]): { words: string[]; options: Options; help: boolean } {
   try {
     const { values, positionals } = parseArgs({
-      args: [...given],
+      args: joined(given),
       allowPositionals: true,
       options: {
         browser: { type: "string" },

@@ -11,10 +11,13 @@ export function showProgress({
   const eta = etaSeconds === null ? "" : `, about ${Math.ceil(etaSeconds)} s left`;
   const line = `[${done}/${total}] ${Math.round(elapsedSeconds)} s${eta}  ${label}`;
   if (process.stderr.isTTY) {
-    process.stderr.write(
-      `\r\x1b[K${line.slice(0, (process.stderr.columns ?? 80) - 1)}${done === total ? "\n" : ""}`,
-    );
+    process.stderr.write(`\r\x1b[K${line.slice(0, (process.stderr.columns ?? 80) - 1)}`);
   } else {
     process.stderr.write(`${line}\n`);
   }
+}
+
+/** Leaves the progress line behind. */
+export function endProgress(): void {
+  if (process.stderr.isTTY) process.stderr.write("\n");
 }

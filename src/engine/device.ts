@@ -3,11 +3,14 @@
 
 import type { DType } from "../kernels/kernel";
 import type { DeviceInfo } from "../result";
-import { isFirefox, nudged } from "./firefox_nudge";
+import { isFirefox, nudge } from "./firefox_nudge";
 import type { Host } from "./host";
 
 /** The environment cannot do it: no adapter, or no device from it. */
 export class NoDevice extends Error {}
+
+/** An await that passed its deadline. The device may only be busy. */
+class NoAnswer extends Error {}
 
 /** The device is gone; nothing more can be measured on it. */
 export class DeviceLost extends Error {}
@@ -34,6 +37,8 @@ export interface Gpu {
   readonly info: DeviceInfo;
   readonly limits: Readonly<Record<(typeof LIMITS)[number], number>>;
   has(feature: GPUFeatureName): boolean;
+  /** Phones have less memory, and drivers with less patience. */
+  readonly mobile: boolean;
   /** Whether waiting for the GPU keeps a core busy: see dawn_polling.ts. */
   readonly polls: boolean;
   /**
@@ -97,21 +102,23 @@ export async function openDevice({ gpu, info: host }: Host): Promise<Gpu> {
     info,
     limits,
     has: (feature) => device.features.has(feature),
+    mobile: host.mobile,
     polls: host.kind === "node",
     async await(promise, what) {
       if (loss !== undefined) throw loss;
+      const stopNudging = isFirefox(host.agent) ? nudge(device.queue) : undefined;
       let timer: ReturnType<typeof setTimeout> | undefined;
       const deadline = new Promise<never>((_, reject) => {
         timer = setTimeout(
-          () => reject(new Error(`${what}: no answer in ${DEADLINE_SECONDS} s`)),
+          () => reject(new NoAnswer(`${what}: no answer in ${DEADLINE_SECONDS} s`)),
           DEADLINE_SECONDS * 1000,
         );
       });
       try {
-        const answer = isFirefox(host.agent) ? nudged(device.queue, promise) : promise;
-        return await Promise.race([answer, lost, deadline]);
+        return await Promise.race([promise, lost, deadline]);
       } finally {
         clearTimeout(timer);
+        stopNudging?.();
       }
     },
     async assertAlive() {
@@ -122,7 +129,8 @@ export async function openDevice({ gpu, info: host }: Host): Promise<Gpu> {
       });
       try {
         await opened.await(buffer.mapAsync(GPUMapMode.READ), "a sign of life");
-      } catch {
+      } catch (error) {
+        if (error instanceof NoAnswer) return;
         // Firefox rejects what was pending before it says that the device is lost.
         await Promise.race([lost, new Promise((resolve) => setTimeout(resolve, LOSS_MS))]);
         throw new DeviceLost("device lost: it gives no sign of life");
@@ -140,19 +148,30 @@ export function unsupported(gpu: Gpu, dtype: DType): string | undefined {
   return dtype === "f16" && !gpu.has("shader-f16") ? "this device has no shader-f16" : undefined;
 }
 
-/** Runs `work`, and throws what the device reported about it: validation errors and lack of memory. */
+/**
+ * Runs `work`, and throws what the device reported about it: validation errors and lack of memory. Scopes are
+ * a stack, so work that may run beside other work has to be synchronous: then no other gets in between.
+ */
 export async function guarded<T>(gpu: Gpu, what: string, work: () => T | Promise<T>): Promise<T> {
   gpu.device.pushErrorScope("out-of-memory");
   gpu.device.pushErrorScope("validation");
-  let value: T;
-  let problem: GPUError | null = null;
-  try {
-    value = await work();
-  } finally {
-    const validation = gpu.device.popErrorScope();
-    const memory = gpu.device.popErrorScope();
-    problem = (await gpu.await(validation, what)) ?? (await gpu.await(memory, what));
+  const pop = () => {
+    const scopes = [gpu.device.popErrorScope(), gpu.device.popErrorScope()];
+    // Whoever throws first leaves the other unawaited.
+    for (const scope of scopes) scope.catch(() => {});
+    return scopes;
+  };
+  let scopes: Promise<GPUError | null>[] | undefined;
+  const run = async () => {
+    const value = work();
+    if (!(value instanceof Promise)) scopes = pop();
+    return value;
+  };
+  const [settled] = await Promise.allSettled([run()]);
+  for (const scope of scopes ?? pop()) {
+    const problem = await gpu.await(scope, what);
+    if (problem !== null) throw new Error(`${what}: ${problem.message.split("\n")[0]}`.slice(0, 380));
   }
-  if (problem !== null) throw new Error(`${what}: ${problem.message.split("\n")[0]}`.slice(0, 380));
-  return value;
+  if (settled.status === "rejected") throw settled.reason;
+  return settled.value;
 }

@@ -2,22 +2,18 @@
 // on the GPU then takes 100 ms, whatever was asked. An empty submit now and then makes it look sooner.
 // https://bugzilla.mozilla.org/show_bug.cgi?id=1870699
 
-/** Waits for a promise of the GPU, submitting nothing every few ms until it is settled. */
-export async function nudged<T>(queue: GPUQueue, promise: Promise<T>): Promise<T> {
+/** Submits nothing every few ms until the function that it returns is called. */
+export function nudge(queue: GPUQueue): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let pause = 1;
-  const nudge = () => {
+  const submit = () => {
     queue.submit([]);
     // Less and less often, so that a long dispatch is not disturbed.
     pause = Math.min(1.5 * pause, 20);
-    timer = setTimeout(nudge, pause);
+    timer = setTimeout(submit, pause);
   };
-  timer = setTimeout(nudge, pause);
-  try {
-    return await promise;
-  } finally {
-    clearTimeout(timer);
-  }
+  timer = setTimeout(submit, pause);
+  return () => clearTimeout(timer);
 }
 
 export const isFirefox = (agent: string): boolean => /\bFirefox\//.test(agent);

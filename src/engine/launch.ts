@@ -9,8 +9,8 @@ import { f16Bits } from "./f16";
 import { compile } from "./pipeline";
 import type { Weights } from "./weights";
 
-/** More pieces than this make no difference to a cache and only cost host time. */
-const MAX_PIECES = 1024;
+/** A bind group each: more would cost more host time than the measurement takes. */
+const MAX_PIECES = 4096;
 
 const ACTIVATION_SEED = 0x5eed;
 
@@ -67,6 +67,13 @@ export async function prepare(
   const tuning = kernel.tunings[tuningName]!;
   const operands = kernel.operands(shape);
   const output = operands.at(-1)!;
+  const binding = Math.min(gpu.limits.maxStorageBufferBindingSize, gpu.limits.maxBufferSize);
+  const tooLarge = operands.find((operand) => bytesOf(operand, dtype) > binding);
+  if (tooLarge !== undefined) {
+    throw new Error(
+      `${name}: ${tooLarge.name} has ${bytesOf(tooLarge, dtype)} bytes, a binding holds ${binding}`,
+    );
+  }
   const { pipeline, compileSeconds } = await compile(gpu, name, tuning, shape, dtype);
 
   const streamed = operands.filter(({ role }) => role === "weights" || role === "kv-cache");

@@ -60,7 +60,7 @@ function spanSeconds(instruments: Instruments, timestamps: boolean, effort: Effo
   const { clockStep, completionFloor, timestampQuantum } = instruments;
   return timestamps
     ? Math.max(effort.minSpanSeconds, 200 * (timestampQuantum ?? 0))
-    : Math.max(effort.minSpanSeconds, 20 * clockStep, Math.min(20 * completionFloor, 0.5));
+    : Math.max(effort.minSpanSeconds, 200 * clockStep, Math.min(20 * completionFloor, 0.5));
 }
 
 function converged(samples: readonly number[], { minRounds, maxRounds, spread }: Effort): boolean {

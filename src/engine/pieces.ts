@@ -1,14 +1,17 @@
 // How much of a call goes into one dispatch. The whole, if it can: but no binding may be outgrown, and no
 // dispatch may take so long that a driver takes the device away.
 
-import { type Call, kernelOf, workOf } from "../kernels";
+import { type Call, type KernelName, kernelOf, workOf } from "../kernels";
 import { bytesOf, type DType } from "../kernels/kernel";
 
 /** No dispatch is planned to take longer than this. */
 const DISPATCH_SECONDS = 0.035;
 
 // Shares of the roofs that an untuned kernel reaches at least; a guess that only sets the size of a piece.
-const ARITHMETIC_SHARE = 0.1;
+const ARITHMETIC_SHARE: Partial<Record<KernelName, number>> & { other: number } = {
+  attention: 0.02,
+  other: 0.1,
+};
 const BANDWIDTH_SHARE = 0.4;
 
 export interface Roofs {
@@ -40,7 +43,7 @@ export function divide(call: Call, dtype: DType, roofs: Roofs, binding: number):
   const { split } = kernelOf(call.kernel);
   const whole = workOf(call, dtype);
   const seconds = Math.max(
-    whole.flops / (ARITHMETIC_SHARE * roofs.flops),
+    whole.flops / ((ARITHMETIC_SHARE[call.kernel] ?? ARITHMETIC_SHARE.other) * roofs.flops),
     whole.bytes / (BANDWIDTH_SHARE * roofs.bandwidth),
   );
   const parts = Math.ceil(Math.max(seconds / DISPATCH_SECONDS, largestBinding(call, dtype) / binding, 1));

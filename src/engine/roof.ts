@@ -53,7 +53,7 @@ function readCalls(gpu: Gpu, weights: Weights): Call[] {
 }
 
 function copyCalls(gpu: Gpu, weights: Weights): Call[] {
-  const bytes = Math.min(128 * MIB, streamBytes(gpu, weights));
+  const bytes = Math.min(64 * MIB, streamBytes(gpu, weights));
   return [{ kernel: "copy", shape: { words: Math.floor(bytes / 4 / sizeOf[weights.dtype]) } }];
 }
 

@@ -29,7 +29,10 @@ export interface Progress {
   readonly result: Result;
 }
 
-/** Weights below this could stay in a large last-level cache from one token to the next. */
+/**
+ * Weights below this could stay in a large last-level cache from one token to the next. On a phone, whose
+ * browser is ended rather than refused memory, it is also the most.
+ */
 const MIN_WEIGHTS = 2 ** 28;
 
 const message = (error: unknown) => (error instanceof Error ? error.message : String(error)).slice(0, 400);
@@ -73,7 +76,8 @@ async function allocate(gpu: Gpu, plan: Plan, dtype: DType, result: Result): Pro
     MIN_WEIGHTS,
     ...plan.model.map((id) => parameters(modelConfig(id)) * sizeOf[dtype]),
   );
-  let bytes = Math.min(plan.memory, plan.model.length > 0 ? wanted : plan.memory);
+  const budget = gpu.mobile ? Math.min(plan.memory, MIN_WEIGHTS) : plan.memory;
+  let bytes = plan.model.length > 0 ? Math.min(budget, wanted) : budget;
   for (;;) {
     try {
       const weights = await allocateWeights(gpu, dtype, bytes);

@@ -6,7 +6,7 @@ import { type Gpu, guarded } from "./device";
 import { type Launch, readBack } from "./launch";
 
 /** No pass may keep the GPU busy much longer: drivers take a device away that does not answer (2 s on Windows). */
-const PASS_SECONDS = 0.1;
+const PASS_SECONDS = { desktop: 0.1, mobile: 0.03 };
 
 const MAX_PASSES = 64;
 
@@ -25,6 +25,7 @@ export interface Timer {
 
 export function createTimer(gpu: Gpu): Timer {
   const { device } = gpu;
+  const passSeconds = PASS_SECONDS[gpu.mobile ? "mobile" : "desktop"];
   const timestamps = gpu.has("timestamp-query");
   const queries = timestamps
     ? device.createQuerySet({ type: "timestamp", count: 2 * MAX_PASSES })
@@ -38,9 +39,9 @@ export function createTimer(gpu: Gpu): Timer {
   // Dispatches go on through the rotation from span to span.
   const position = new WeakMap<Launch, number>();
 
-  /** Submits the passes, each a submit of its own. */
-  const submit = (launch: Launch, passes: readonly number[]) => {
-    passes.forEach((count, i) => {
+  /** The passes as command buffers, ready to be submitted one by one. */
+  const encode = (launch: Launch, passes: readonly number[]): GPUCommandBuffer[] =>
+    passes.map((count, i) => {
       const from = position.get(launch) ?? 0;
       position.set(launch, from + count);
       const encoder = device.createCommandEncoder();
@@ -54,8 +55,11 @@ export function createTimer(gpu: Gpu): Timer {
       const pass = encoder.beginComputePass(stamps);
       launch.encode(pass, from, count);
       pass.end();
-      device.queue.submit([encoder.finish()]);
+      return encoder.finish();
     });
+
+  const submit = (buffers: readonly GPUCommandBuffer[]) => {
+    for (const buffer of buffers) device.queue.submit([buffer]);
   };
 
   const readStamps = async (passes: number) => {
@@ -72,14 +76,15 @@ export function createTimer(gpu: Gpu): Timer {
       return guarded(gpu, `timing ${launch.kernel}`, async () => {
         const most = Math.max(
           1,
-          Math.floor(PASS_SECONDS / Math.max(estimate, 1e-9)),
+          Math.floor(passSeconds / Math.max(estimate, 1e-9)),
           Math.ceil(dispatches / MAX_PASSES),
         );
         const passes = Array.from({ length: Math.ceil(dispatches / most) }, (_, i) =>
           Math.min(most, dispatches - i * most),
         );
+        const buffers = encode(launch, passes);
         const began = performance.now();
-        submit(launch, passes);
+        submit(buffers);
         if (gpu.polls) await sleepThrough(dispatches * estimate);
         // Reading the timestamps back waits for the work as well: one await, not two.
         const stamps = timestamps
@@ -102,8 +107,10 @@ export function createTimer(gpu: Gpu): Timer {
 
     async stamps(launch, passes) {
       submit(
-        launch,
-        Array.from({ length: passes }, () => 1),
+        encode(
+          launch,
+          Array.from({ length: passes }, () => 1),
+        ),
       );
       return readStamps(passes);
     },

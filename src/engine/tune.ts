@@ -16,36 +16,37 @@ const WORTHWHILE = 0.97;
 /** A candidate this many times slower than the best is not worth a second look. */
 export const HOPELESS = 3;
 
-/** Seconds per dispatch over `dispatches`, by the best clock there is. */
-async function secondsOf(
-  timer: Timer,
-  launch: Launch,
-  dispatches: number,
-  estimate: number,
-): Promise<number> {
-  const { gpu, wall } = await timer.span(launch, dispatches, estimate);
-  return Math.max((gpu ?? wall) / dispatches, 1e-9);
+/** What is timed must take this much longer than what it is compared with, or clocks decide and not kernels. */
+const DIFFERENCE_SECONDS = 0.01;
+
+/** Seconds per dispatch: the slope between n and 3n dispatches, free of what a submit and an await cost. */
+async function slope(timer: Timer, launch: Launch, n: number, estimate: number) {
+  const few = await timer.span(launch, n, estimate);
+  const many = await timer.span(launch, 3 * n, estimate);
+  const difference = few.gpu !== null && many.gpu !== null ? many.gpu - few.gpu : many.wall - few.wall;
+  return { difference, seconds: Math.max(difference / (2 * n), 1e-9) };
 }
 
 /**
- * Seconds per dispatch: the better of two runs, long enough for the fixed cost not to matter. A launch
- * that turns out slower than `limit` is timed only once.
+ * Seconds per dispatch, the better of two slopes over enough dispatches to tell. A launch that is far
+ * slower than `limit` seconds is timed only once.
  */
 export async function quickTime(
   timer: Timer,
   launch: Launch,
   limit = Number.POSITIVE_INFINITY,
 ): Promise<number> {
-  let estimate = await secondsOf(timer, launch, 1, 0);
-  if (estimate > HOPELESS * Math.max(limit, 0.01)) return estimate;
-  for (let dispatches = 4; estimate * dispatches < 0.01 && dispatches < 8192; dispatches *= 4) {
-    estimate = await secondsOf(timer, launch, dispatches, estimate);
+  const first = await timer.span(launch, 1, 0);
+  const once = first.gpu ?? first.wall;
+  if (once > HOPELESS * Math.max(limit, 0.05)) return once;
+  let n = 1;
+  let found = await slope(timer, launch, n, once);
+  while (found.difference < DIFFERENCE_SECONDS && n < 8192) {
+    n *= 4;
+    found = await slope(timer, launch, n, found.seconds);
   }
-  const repeat = Math.max(1, Math.ceil(0.01 / estimate));
-  return Math.min(
-    await secondsOf(timer, launch, repeat, estimate),
-    await secondsOf(timer, launch, repeat, estimate),
-  );
+  const again = await slope(timer, launch, n, found.seconds);
+  return Math.min(found.seconds, again.seconds);
 }
 
 /**

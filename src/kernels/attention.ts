@@ -53,7 +53,8 @@ export const attention: Kernel<AttentionShape, AttentionTuning> = {
     return headDim > MAX_HEAD_DIM ? `attention's headDim is ${MAX_HEAD_DIM} at most` : undefined;
   },
 
-  shapeClass: ({ queries, headDim }) => `${queries === 1 ? "one query" : "many queries"}, head ${headDim}`,
+  shapeClass: ({ queries, keys, headDim }) =>
+    `${queries === 1 ? "one query" : "many queries"}, ${2 ** Math.ceil(Math.log2(keys))} keys, head ${headDim}`,
 
   demand: ({ ROWS, KEYS, THREADS }, { headDim }) => ({
     threads: THREADS,
@@ -88,12 +89,14 @@ export const attention: Kernel<AttentionShape, AttentionTuning> = {
       sizeOf[dtype],
   }),
 
-  /** Whole sequences first, then whole key/value heads with the query heads that share them. */
+  /** Whole sequences first, then key/value heads with the query heads that share them, then queries: the last ones. */
   split(shape, parts) {
     const batch = Math.max(1, Math.floor(shape.batch / parts));
-    const rest = Math.max(1, Math.round(parts / (shape.batch / batch)));
-    const kvHeads = Math.max(1, Math.floor(shape.kvHeads / rest));
-    return { ...shape, batch, kvHeads, heads: (shape.heads / shape.kvHeads) * kvHeads };
+    const perSequence = Math.max(1, parts / (shape.batch / batch));
+    const kvHeads = Math.max(1, Math.floor(shape.kvHeads / perSequence));
+    const perHead = Math.max(1, perSequence / (shape.kvHeads / kvHeads));
+    const queries = Math.max(1, Math.ceil(shape.queries / perHead));
+    return { ...shape, batch, queries, kvHeads, heads: (shape.heads / shape.kvHeads) * kvHeads };
   },
 
   reference({ queries, keys, heads, kvHeads, headDim, window }, [q, k, v], row, columns): Expected[] {

@@ -51,7 +51,11 @@ export const matmul: Kernel<MatmulShape, MatmulTuning> = {
     bytes: (M * K + N * K + M * N) * sizeOf[dtype],
   }),
 
-  split: ({ M, N, K }, parts) => ({ M, N: splitRange(N, parts), K }),
+  /** Along N, and along M only where N is down to one tile. */
+  split({ M, N, K }, parts) {
+    const narrow = splitRange(N, parts);
+    return { M: splitRange(M, Math.max(1, (parts * narrow) / N)), N: narrow, K };
+  },
 
   reference: ({ K }, [a, b], row, columns) => dotProducts(a!, b!, K, row, columns),
 

@@ -5,7 +5,7 @@ import type { Estimate } from "../analysis/statistics";
 import type { Chip } from "../chips/chip";
 import type { Result } from "../result";
 import { byteRate, estimated, flopRate, percent, significant, tokenRate, written } from "../units";
-import { chipSource, cite, linked } from "./chip_sources";
+import { chipSource, linked } from "./chip_sources";
 import { ownName } from "./device_name";
 import type { Bars, Cell, Table } from "./report_types";
 import { type Complete, cell } from "./wording";
@@ -52,19 +52,21 @@ const workloadName = ({ workload }: Complete) => `${workload.model} ${workload.i
 
 function drawnChips(bounds: readonly ChipBound[]): Bars["bars"] {
   return bounds
-    .flatMap(({ chip, tokensPerSecond: value }) => {
+    .flatMap(({ chip, tokensPerSecond: value, chipsToHold = 1 }) => {
       if (value === undefined || !DRAWN_CHIPS.includes(chip.id)) return [];
       const source = `${written(value, tokenRate)} at most: ${chipSource(chip, "f16")}`;
-      return [{ name: chip.name, value, own: false, source }];
+      const name = chipsToHold > 1 ? `${chip.name} (1 of ${chipsToHold} needed)` : chip.name;
+      return [{ name, value, own: false, source }];
     })
     .sort((a, b) => b.value - a.value);
 }
 
 function chipRow({ chip, roof, chipsToHold, ...bound }: ChipBound, own: number): Cell[] {
-  const held = cell(
-    chipsToHold === undefined ? "?" : String(chipsToHold),
-    chip.memory.capacity && cite(chip.memory.capacity),
-  );
+  const { capacity } = chip.memory;
+  const held =
+    capacity === undefined
+      ? cell("?")
+      : linked(chipsToHold === undefined ? "?" : String(chipsToHold), capacity);
   if (!roof.known || bound.tokensPerSecond === undefined) {
     const missing = roof.known ? "no tokens" : roof.missing;
     return [
@@ -84,7 +86,9 @@ function chipRow({ chip, roof, chipsToHold, ...bound }: ChipBound, own: number):
     cell(chip.name, chip.note),
     cell(significant(bound.tokensPerSecond), chipSource(chip, "f16")),
     cell(percent(own / bound.tokensPerSecond)),
-    cell(perWatt === undefined ? "?" : significant(perWatt), chip.power && cite(chip.power)),
+    chip.power === undefined
+      ? cell("?")
+      : linked(perWatt === undefined ? "?" : significant(perWatt), chip.power),
     held,
     linked(`${written(peak.value, flopRate)} ${roof.format}`, peak),
     linked(written(bandwidth.value, byteRate), bandwidth),

@@ -12,7 +12,13 @@ const lines = ({ title, columns, rows }: Table) =>
     row.map(field).join(","),
   );
 
-/** All tables one below the other, each with its header; the first column names the table. */
-export function csv({ tables, comparisons, rooflines }: Report): string {
-  return `${[...tables, ...rooflines.map(({ table }) => table), ...comparisons.map(({ table }) => table)].map((table) => lines(table).join("\n")).join("\n\n")}\n`;
+/** All tables one below the other, each with its header; the first column names the table, remarks come first. */
+export function csv({ title, warnings, tables, comparisons, rooflines }: Report): string {
+  const remarks: Table = {
+    title: "Remarks",
+    columns: ["remark"],
+    rows: [title, ...warnings].map((text) => [{ text }]),
+  };
+  const twins = [...rooflines, ...comparisons].map(({ table }) => table);
+  return `${[remarks, ...tables, ...twins].map((table) => lines(table).join("\n")).join("\n\n")}\n`;
 }

@@ -48,14 +48,15 @@ function barChart({ title, unit, bars }: Bars): string {
 }
 
 /** The report as Markdown that reads well on a terminal too. */
-export function markdown({ title, subtitle, warnings, headlines, tables, comparisons }: Report): string {
+export function markdown(report: Report): string {
+  const { title, subtitle, warnings, headlines, tables, comparisons, software } = report;
   return `${[
     `# ${escaped(title)}`,
     escaped(subtitle),
     ...(warnings.length > 0 ? [warnings.map((warning) => `> ${escaped(warning)}`).join("\n>\n")] : []),
     ...headlines.map(({ model, workload, dtype, main, rate, share, meaning }) =>
       [
-        `**${escaped([model, workload, dtype].filter(Boolean).join(" "))}: ${main}**`,
+        `**${escaped([model, workload, dtype].filter(Boolean).join(" "))}: ${main}**${software ? " (a CPU's number)" : ""}`,
         "",
         `- ${rate}`,
         `- ${share}`,

@@ -20,19 +20,21 @@ import { deviceName } from "./device_name";
 import type { Cell, Table } from "./report_types";
 import { cell, rateOfInterest } from "./wording";
 
-export function workloadTable(all: readonly Throughput[]): Table {
+export function workloadTable({ device }: Result, all: readonly Throughput[]): Table {
+  const on = cell(device.software === null ? "GPU" : "CPU");
   return {
     title: "Workloads",
     note:
       "Tokens per second of the whole model follow from the measured steps: matrix products and attention. " +
       "Norms, rotary embeddings, activations and sampling are not measured.",
-    columns: ["model", "workload", "type", "tokens/s", "rate", "of own roof", "FLOP/byte"],
+    columns: ["model", "workload", "type", "on", "tokens/s", "rate", "of own roof", "FLOP/byte"],
     rows: all.map((each) => {
       const { workload, dtype } = each;
       const head = [workload.model ?? "", workload.id, dtype];
       if (!each.complete)
         return [
           ...head.map((text) => cell(text)),
+          on,
           cell(`not measured: ${each.reason}`),
           cell(""),
           cell(""),
@@ -41,6 +43,7 @@ export function workloadTable(all: readonly Throughput[]): Table {
       const { rate, scale, roof } = rateOfInterest(each);
       return [
         ...head.map((text) => cell(text)),
+        on,
         cell(each.tokensPerSecond === undefined ? "" : estimated(each.tokensPerSecond, tokenRate)),
         cell(estimated(rate, scale)),
         cell(roof === undefined ? "" : percent(rate.value / roof)),

@@ -55,7 +55,7 @@ export function report(result: Result, chips: readonly Chip[]): Report {
     warnings: diagnose(result),
     headlines: complete.map(headline),
     tables: [
-      workloadTable(all),
+      workloadTable(result, all),
       roofTable(result),
       cellTable(result),
       ...(instruments === undefined ? [] : [instruments]),

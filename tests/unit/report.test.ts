@@ -241,9 +241,9 @@ describe("headlines, by hand", () => {
     const rows = tableOf(eventful(), "Workloads");
     expect(rows).toHaveLength(4);
     expect(rows[2]!.join(" ")).toMatch(
-      /pp512 f16 not measured: attention failed: attention: element \(3, 5\)/,
+      /pp512 f16 GPU not measured: attention failed: attention: element \(3, 5\)/,
     );
-    expect(rows[3]!.join(" ")).toMatch(/tg128 f16 not measured: this device has no memory left/);
+    expect(rows[3]!.join(" ")).toMatch(/tg128 f16 GPU not measured: this device has no memory left/);
   });
 });
 
@@ -440,11 +440,15 @@ describe("CSV", () => {
     ["everyday", eventful()],
     ["hostile", hostile()],
   ])("has as many fields in each row as its table has columns, with %s names", (_, result) => {
-    const { tables, comparisons, rooflines } = report(result, few);
+    const { warnings, tables, comparisons, rooflines } = report(result, few);
     const all = [...tables, ...[...rooflines, ...comparisons].map(({ table }) => table)];
     const rows = parseCsv(formats.csv(report(result, few))).filter((row) => row.length > 1);
+    // A header, the title and the warnings come first, each beside the table's name.
+    const remarks = Array.from({ length: 2 + warnings.length }, () => 2);
     expect(rows.map((row) => row.length)).toEqual(
-      all.flatMap(({ columns, rows }) => Array.from({ length: rows.length + 1 }, () => columns.length + 1)),
+      remarks.concat(
+        all.flatMap(({ columns, rows }) => Array.from({ length: rows.length + 1 }, () => columns.length + 1)),
+      ),
     );
     expect(rows.flat()).toContain(tables.at(-1)!.rows[0]![1]!.text);
   });

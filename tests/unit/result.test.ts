@@ -87,7 +87,7 @@ describe("what cannot be is refused with its path", () => {
     ["workloads.0.steps.0.call", (result) => delete result.workloads[0].steps[0].call.shape.K],
     [
       "workloads.0.steps.0.call",
-      (result) => (result.workloads[0].steps[0].call.shape = { K: 1, N: 1, M: 1 }),
+      (result) => (result.workloads[0].steps[0].call.shape = { K: 1, N: 1, MM: 1 }),
     ],
     ["workloads.0.steps.0.call.shape.M", (result) => (result.workloads[0].steps[0].call.shape.M = 0)],
     ["workloads.0.steps.0.call.shape.M", (result) => (result.workloads[0].steps[0].call.shape.M = 1e12)],
@@ -161,6 +161,23 @@ describe("a problem is one short line", () => {
     expect(outcome.ok).toBe(false);
     expectOneLine(outcome);
   });
+});
+
+test("the order of keys means nothing, as after jq -S", () => {
+  const result = JSON.parse(JSON.stringify(resultOf()));
+  for (const { steps } of result.workloads) {
+    for (const { call } of steps) call.shape = Object.fromEntries(Object.entries(call.shape).toReversed());
+  }
+  const parsed = parseResult(result);
+  if (!parsed.ok) throw new Error(parsed.problem);
+  expect(parsed.result).toEqual(resultOf());
+});
+
+test("control characters of names do not reach a terminal", () => {
+  const result = JSON.parse(JSON.stringify(resultOf()));
+  result.device.description = "GPU\u001b]52;c;aGk=\u0007";
+  const parsed = parseResult(result);
+  expect(parsed.ok && parsed.result.device.description).toBe("GPU ]52;c;aGk= ");
 });
 
 describe("parsing never throws", () => {

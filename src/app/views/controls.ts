@@ -53,8 +53,8 @@ const summary = (plan: Plan) =>
 
 /** What to run, and the button. */
 export function controls(state: State, actions: Actions): TemplateResult {
-  const { plan, environment, progress, problem } = state;
-  const able = environment.kind === "ready" && progress === undefined && problem === undefined;
+  const { plan, environment, progress, planned } = state;
+  const able = environment.kind === "ready" && progress === undefined && planned;
   return html`
     <form
       class="controls"

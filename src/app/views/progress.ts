@@ -4,7 +4,7 @@ import type { Actions } from "../state";
 
 /** How far the run is, how long it will take, and the button that ends it. */
 export function progress(
-  { label, done, total, elapsedSeconds, etaSeconds }: Progress,
+  { label, done, total, elapsedSeconds, etaSeconds }: Omit<Progress, "result">,
   actions: Actions,
 ): TemplateResult {
   const left = etaSeconds === null ? "estimating" : `about ${Math.ceil(etaSeconds)} s left`;

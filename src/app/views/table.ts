@@ -6,7 +6,9 @@ const safe = (href: string | undefined) => (href?.startsWith("https://") ? href 
 
 function content({ text, href }: Cell) {
   const address = safe(href);
-  return address === undefined ? text : html`<a href=${address} rel="noopener noreferrer">${text}</a>`;
+  return address === undefined
+    ? text
+    : html`<a href=${address} target="_blank" rel="noopener noreferrer">${text}</a>`;
 }
 
 /** A table that scrolls by itself where the page is narrow. */

@@ -1,7 +1,7 @@
 import { chip, chips } from "../../chips";
 import { type Chip, type Figure, flopsFor, isVerified } from "../../chips/chip";
 import { unknownName } from "../../plan";
-import { memory, scaled } from "../../units";
+import { scaled } from "../../units";
 import { Exit, ExitCode } from "../exit";
 import type { Options } from "../options";
 
@@ -46,7 +46,7 @@ function list(): string {
       each.class,
       peak === undefined ? "?" : `${scaled(peak.figure.value, "FLOP/s")} ${peak.format}`,
       shown(bandwidth, "B/s"),
-      capacity === undefined ? "?" : memory(capacity.value),
+      shown(capacity, "B"),
       shown(each.power, "W"),
     ];
   });

@@ -1,4 +1,4 @@
-import { writeFileSync } from "node:fs";
+import { closeSync, openSync, writeFileSync } from "node:fs";
 import { type Plan, parsePlanWords } from "../../plan";
 import type { Result } from "../../result";
 import { inspectBrowser, runInBrowser } from "../browser_host";
@@ -6,7 +6,7 @@ import { Exit, ExitCode } from "../exit";
 import { inspectNode, runInNode } from "../node_host";
 import type { Options } from "../options";
 import { formatNamed, printReport } from "../output";
-import { showProgress } from "../progress";
+import { endProgress, showProgress } from "../progress";
 
 /** Refuses to go on where the adapter is a CPU. */
 async function requireHardware(options: Options): Promise<void> {
@@ -32,15 +32,36 @@ async function measured(plan: Plan, options: Options): Promise<Result> {
   return outcome.result;
 }
 
+/** Throws Exit where the result could not be written: better now than after minutes of measuring. */
+function checkWritable(out: string | undefined): void {
+  if (out === undefined) return;
+  try {
+    closeSync(openSync(out, "a"));
+  } catch (error) {
+    throw new Exit(ExitCode.usage, `--out ${out}: ${error instanceof Error ? error.message : error}`);
+  }
+}
+
+/** What the outcomes of the plan's own calls come down to. */
+function verdict({ outcomes, completion, workloads }: Result): ExitCode {
+  if (completion.status === "partial" || outcomes.some(({ status }) => status === "failed"))
+    return ExitCode.failed;
+  const asked = workloads.some(({ steps }) => steps.length > 0);
+  const skippedAll = outcomes.every(({ status }) => status === "skipped");
+  if (asked && skippedAll)
+    throw new Exit(ExitCode.environment, "nothing was measured: this device has none of the types");
+  return ExitCode.done;
+}
+
 /** Measures a plan and prints its report. */
 export async function runCommand(words: readonly string[], options: Options): Promise<ExitCode> {
   const parsed = parsePlanWords(words);
   if (!parsed.ok) throw new Exit(ExitCode.usage, parsed.problem);
   const format = formatNamed(options.format);
+  checkWritable(options.out);
   if (options.requireHardware) await requireHardware(options);
-  const result = await measured(parsed.plan, options);
-  if (options.out !== undefined) writeFileSync(options.out, `${JSON.stringify(result, null, 1)}\n`);
+  const result = await measured(parsed.plan, options).finally(endProgress);
   printReport(result, format);
-  const failed = result.outcomes.some(({ status }) => status === "failed");
-  return failed || result.completion.status === "partial" ? ExitCode.failed : ExitCode.done;
+  if (options.out !== undefined) writeFileSync(options.out, `${JSON.stringify(result, null, 1)}\n`);
+  return verdict(result);
 }
