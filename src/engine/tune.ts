@@ -28,8 +28,8 @@ async function slope(timer: Timer, launch: Launch, n: number, estimate: number) 
 }
 
 /**
- * Seconds per dispatch, the better of two slopes over enough dispatches to tell. A launch that is far
- * slower than `limit` seconds is timed only once.
+ * Seconds per dispatch over enough dispatches to tell; the better of two slopes where one is short. A launch
+ * that is far slower than `limit` seconds is timed only once.
  */
 export async function quickTime(
   timer: Timer,
@@ -45,6 +45,7 @@ export async function quickTime(
     n *= 4;
     found = await slope(timer, launch, n, found.seconds);
   }
+  if (found.difference > 5 * DIFFERENCE_SECONDS) return found.seconds;
   const again = await slope(timer, launch, n, found.seconds);
   return Math.min(found.seconds, again.seconds);
 }

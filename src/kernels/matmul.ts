@@ -54,7 +54,7 @@ export const matmul: Kernel<MatmulShape, MatmulTuning> = {
   /** Along N, and along M only where N is down to one tile. */
   split({ M, N, K }, parts) {
     const narrow = splitRange(N, parts);
-    return { M: splitRange(M, Math.max(1, (parts * narrow) / N)), N: narrow, K };
+    return { M: narrow > 64 ? M : splitRange(M, Math.max(1, (parts * narrow) / N)), N: narrow, K };
   },
 
   reference: ({ K }, [a, b], row, columns) => dotProducts(a!, b!, K, row, columns),
