@@ -51,10 +51,11 @@ export const matmul: Kernel<MatmulShape, MatmulTuning> = {
     bytes: (M * K + N * K + M * N) * sizeOf[dtype],
   }),
 
-  /** Along N, and along M only where N is down to one tile. */
+  /** Along N; along M too where N cannot give even half as many parts. */
   split({ M, N, K }, parts) {
     const narrow = splitRange(N, parts);
-    return { M: narrow > 64 ? M : splitRange(M, Math.max(1, (parts * narrow) / N)), N: narrow, K };
+    const more = (parts * narrow) / N;
+    return { M: more < 2 ? M : splitRange(M, more), N: narrow, K };
   },
 
   reference: ({ K }, [a, b], row, columns) => dotProducts(a!, b!, K, row, columns),
