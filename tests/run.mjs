@@ -13,9 +13,9 @@ const { module: installer } = await runnerImport("./src/cli/install.ts");
 
 /** Why an engine is not tested on this machine, or undefined. */
 function missing(engine) {
-  if (browsers.findBrowser(engine) !== undefined) return undefined;
-  if (installer.install(engine) && browsers.findBrowser(engine) !== undefined) return undefined;
-  return `${engine} is not installed, and could not be installed here`;
+  if (installer.usable(engine)) return undefined;
+  if (installer.install(engine) && installer.usable(engine)) return undefined;
+  return `${engine} is not installed with all it needs, and could not be installed here`;
 }
 
 const skippedEngines = browsers.engines.map(missing).filter((reason) => reason !== undefined);

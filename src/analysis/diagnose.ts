@@ -2,7 +2,7 @@
 
 import type { Measurement, Result } from "../result";
 import { callName } from "../workloads";
-import { secondsPerCall, slopes } from "./statistics";
+import { orderStatistics, secondsPerCall, slopes } from "./statistics";
 import { throughputs } from "./throughput";
 
 /** Half the interval as a share of the median above which a figure is called rough. */
@@ -14,16 +14,11 @@ const CACHE_BYTES = 2 ** 27;
 /** Timestamps and wall clock may differ by this share. */
 const CLOCKS_AGREE = 0.05;
 
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor((sorted.length - 1) / 2)] ?? 0;
-}
-
 /** How far the wall clock's slope is from the timestamps', as a share; undefined where only one clock was read. */
 function clockDifference({ timing, clock }: Measurement): number | undefined {
   if (timing.kind !== "spans" || clock !== "timestamp-query") return undefined;
-  const stamped = median(slopes(timing.spans, "timestamp-query"));
-  return (median(slopes(timing.spans, "wall")) - stamped) / stamped;
+  const median = (by: Measurement["clock"]) => orderStatistics(slopes(timing.spans, by)).median;
+  return median("wall") / median("timestamp-query") - 1;
 }
 
 const names = (measurements: readonly Measurement[]) => {

@@ -53,7 +53,7 @@ export const anyBrowser = (): FoundBrowser | undefined =>
   browserNames.map(findBrowser).find((found) => found !== undefined);
 
 /** Whether this machine shows a GPU at all. Where there is none, flags for one only do harm. */
-function hasGpuDevice(): boolean {
+export function hasGpuDevice(): boolean {
   if (process.platform !== "linux") return true;
   if (existsSync("/dev/nvidia0")) return true;
   return existsSync("/dev/dri") && readdirSync("/dev/dri").some((name) => name.startsWith("renderD"));

@@ -1,8 +1,10 @@
 // A browser where there is none: the distribution's package when root, else Playwright's download.
 
 import { spawnSync } from "node:child_process";
+import { existsSync, readdirSync } from "node:fs";
 import { createRequire } from "node:module";
-import { anyBrowser, type Engine, type FoundBrowser, findBrowser } from "./browsers";
+import { dirname, join } from "node:path";
+import { anyBrowser, type Engine, type FoundBrowser, findBrowser, hasGpuDevice } from "./browsers";
 import { Exit, ExitCode } from "./exit";
 
 /** Debian's names. Firefox has no software adapter of its own: Mesa brings one. */
@@ -23,6 +25,15 @@ const execute = (command: string, words: readonly string[]) =>
 
 const isRoot = () => process.platform === "linux" && process.getuid?.() === 0;
 
+const VULKAN_DRIVERS = "/usr/share/vulkan/icd.d";
+
+/** Whether an engine is here with something to run on: without a GPU Firefox on Linux needs Mesa's software driver. */
+export function usable(engine: Engine): boolean {
+  if (findBrowser(engine) === undefined) return false;
+  if (engine !== "firefox" || process.platform !== "linux" || hasGpuDevice()) return true;
+  return existsSync(VULKAN_DRIVERS) && readdirSync(VULKAN_DRIVERS).some((name) => name.startsWith("lvp"));
+}
+
 /** Tries to install an engine; true when that worked. Firefox comes from the distribution only. */
 export function install(engine: Engine): boolean {
   if (isRoot() && execute("apt-get", ["--version"])) {
@@ -35,7 +46,11 @@ export function install(engine: Engine): boolean {
   }
   if (engine !== "chromium") return false;
   console.error("installing Chromium with Playwright");
-  const playwright = createRequire(import.meta.url).resolve("playwright/cli.js");
+  // Its command line is not among the package's exports, but beside its package.json, which is.
+  const playwright = join(
+    dirname(createRequire(import.meta.url).resolve("playwright/package.json")),
+    "cli.js",
+  );
   return execute(process.execPath, [playwright, "install", ...(isRoot() ? ["--with-deps"] : []), "chromium"]);
 }
 

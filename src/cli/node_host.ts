@@ -7,6 +7,7 @@ import type { Host } from "../engine/host";
 import { type Progress, run } from "../engine/run";
 import type { Plan } from "../plan";
 import type { DeviceInfo, Result } from "../result";
+import { hasGpuDevice } from "./browsers";
 import { Exit, ExitCode } from "./exit";
 
 /** Chromium brings a software driver that Dawn can use too. */
@@ -26,8 +27,8 @@ async function createHost(): Promise<Host> {
     );
   });
   const noDriver = process.env.VK_DRIVER_FILES === undefined && process.env.VK_ICD_FILENAMES === undefined;
-  const noGpu = process.platform === "linux" && !existsSync("/dev/dri") && !existsSync("/dev/nvidia0");
-  if (noDriver && noGpu && existsSync(SOFTWARE_DRIVER)) process.env.VK_DRIVER_FILES = SOFTWARE_DRIVER;
+  if (noDriver && !hasGpuDevice() && existsSync(SOFTWARE_DRIVER))
+    process.env.VK_DRIVER_FILES = SOFTWARE_DRIVER;
   Object.assign(globalThis, webgpu.globals);
   return {
     gpu: webgpu.create(TOGGLES),
