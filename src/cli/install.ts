@@ -36,7 +36,7 @@ export function usable(engine: Engine): boolean {
 
 /** Tries to install an engine; true when that worked. Firefox comes from the distribution only. */
 export function install(engine: Engine): boolean {
-  if (isRoot() && execute("apt-get", ["--version"])) {
+  if (isRoot() && spawnSync("apt-get", ["--version"]).status === 0) {
     console.error(`installing ${packages[engine].join(" and ")} with apt-get`);
     if (
       execute("apt-get", ["-qq", "update"]) &&
