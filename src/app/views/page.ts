@@ -10,6 +10,14 @@ const sharedNotice = html`<p class="notice">
   <a href=${location.pathname}>Measure this device</a>
 </p>`;
 
+/** What a screen reader is told as the page changes; it has to be there before its text is. */
+function announcement({ progress, shown, environment }: State): string {
+  if (progress !== undefined) return progress.label;
+  if (shown !== undefined)
+    return `Result: ${shown.report.headlines.map(({ workload, main }) => `${workload} ${main}`).join(", ")}`;
+  return environment.kind === "ready" ? "Ready to measure" : "";
+}
+
 /** The whole page. */
 export function page(state: State, actions: Actions): TemplateResult {
   return html`
@@ -25,6 +33,7 @@ export function page(state: State, actions: Actions): TemplateResult {
       <p>How fast does this GPU read a prompt and write an answer, and how close is that to what it physically can?</p>
     </header>
     <main>
+      <p class="spoken" role="status">${announcement(state)}</p>
       ${state.problem === undefined ? nothing : html`<p class="notice bad" role="alert">${state.problem}</p>`}
       ${state.progress === undefined ? nothing : progress(state.progress, actions)}
       ${state.progress === undefined && state.shown === undefined ? environment(state.environment) : nothing}

@@ -11,7 +11,7 @@ export function progress(
   return html`
     <section class="progress" aria-label="Progress">
       <progress max=${total} value=${done} aria-label="Cells measured"></progress>
-      <p role="status">${label}</p>
+      <p>${label}</p>
       <p>${done} of ${total} · ${Math.round(elapsedSeconds)} s · ${left}</p>
       <button type="button" @click=${actions.cancel}>Cancel</button>
     </section>

@@ -24,6 +24,20 @@ const card = (software: boolean) => (each: Headline) =>
   </article>
 `;
 
+/** Remarks come with the most important first: these are always in sight, the others one press away. */
+const IN_SIGHT = 3;
+
+function remarks(warnings: readonly string[]): TemplateResult | typeof nothing {
+  if (warnings.length === 0) return nothing;
+  const list = (some: readonly string[]) =>
+    html`<ul>${some.map((warning) => html`<li>${warning}</li>`)}</ul>`;
+  const folded = warnings.slice(IN_SIGHT);
+  return html`<div class="notice warnings">
+    ${list(warnings.slice(0, IN_SIGHT))}
+    ${folded.length === 0 ? nothing : html`<details><summary>${folded.length} more</summary>${list(folded)}</details>`}
+  </div>`;
+}
+
 /** A result, however it came here. */
 export function reportView({ report, shared }: Shown, link: State["link"], actions: Actions): TemplateResult {
   const { title, subtitle, warnings, headlines, tables, comparisons, rooflines, software } = report;
@@ -31,7 +45,7 @@ export function reportView({ report, shared }: Shown, link: State["link"], actio
     <section class="report" aria-label="Result">
       <h2>${title}</h2>
       <p>${subtitle}</p>
-      ${warnings.length === 0 ? nothing : html`<ul class="notice warnings">${warnings.map((warning) => html`<li>${warning}</li>`)}</ul>`}
+      ${remarks(warnings)}
       <div class="headlines">${headlines.map(card(software))}</div>
       <p class="actions">
         ${shared ? nothing : html`<button type="button" @click=${actions.copyLink}>Copy link</button>`}
