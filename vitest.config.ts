@@ -1,5 +1,5 @@
 import { playwright } from "@vitest/browser-playwright";
-import { defineConfig } from "vitest/config";
+import { defineConfig, type TestProjectConfiguration } from "vitest/config";
 import { define } from "./build.config.ts";
 import { isolationHeaders } from "./src/app/page_headers.ts";
 import { engines, findBrowser, launchOptions } from "./src/cli/browsers.ts";
@@ -23,21 +23,24 @@ const instances = engines.flatMap((engine) => {
   return [{ browser: engine, name: engine, provider: playwright({ launchOptions: launch }) }];
 });
 
+/** Vitest refuses a browser project without a browser. */
+const gpu: TestProjectConfiguration = {
+  extends: true,
+  test: {
+    name: "gpu",
+    include: ["tests/gpu/**/*.test.ts"],
+    browser: { enabled: true, headless: true, screenshotFailures: false, instances },
+    testTimeout: 120_000,
+  },
+};
+
 export default defineConfig({
   define,
   server: { headers: isolationHeaders },
   test: {
     projects: [
       { extends: true, test: { name: "unit", include: ["tests/unit/**/*.test.ts", "tests/*.test.ts"] } },
-      {
-        extends: true,
-        test: {
-          name: "gpu",
-          include: ["tests/gpu/**/*.test.ts"],
-          browser: { enabled: true, headless: true, screenshotFailures: false, instances },
-          testTimeout: 120_000,
-        },
-      },
+      ...(instances.length > 0 ? [gpu] : []),
       {
         extends: true,
         test: { name: "e2e", include: ["tests/e2e/**/*.test.ts"], testTimeout: 120_000, hookTimeout: 60_000 },
