@@ -193,7 +193,6 @@ export type Span = v.InferOutput<typeof spanSchema>;
 export type OrderStatistics = v.InferOutput<typeof orderStatisticsSchema>;
 export type Measurement = v.InferOutput<typeof measuredSchema>;
 export type Outcome = v.InferOutput<typeof outcomeSchema>;
-export type Residency = Result["residency"][number];
 export type TuningRecord = Result["tunings"][number];
 
 /** A result, or one line with the path and the reason. */

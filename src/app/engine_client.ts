@@ -13,7 +13,7 @@ export interface Run {
   cancel(reason: string): void;
 }
 
-export const hostInfo = (): HostInfo => ({
+const hostInfo = (): HostInfo => ({
   kind: "browser",
   agent: navigator.userAgent.slice(0, 400),
   crossOriginIsolated: globalThis.crossOriginIsolated,
@@ -62,15 +62,17 @@ const INSPECT_MS = 20_000;
 /** Asks a worker of its own what the adapter says of itself. Never rejects. */
 export async function inspect(): Promise<InspectOutcome> {
   const worker = startWorker();
+  let deadline: ReturnType<typeof setTimeout> | undefined;
   const failed = new Promise<InspectOutcome>((resolve) => {
     worker.addEventListener("error", () => resolve({ ok: false, problem: "the worker did not load" }));
-    setTimeout(() => resolve({ ok: false, problem: "the adapter does not answer" }), INSPECT_MS);
+    deadline = setTimeout(() => resolve({ ok: false, problem: "the adapter does not answer" }), INSPECT_MS);
   });
   try {
     return await Promise.race([Comlink.wrap<Engine>(worker).inspect(hostInfo()), failed]);
   } catch (error) {
     return { ok: false, problem: message(error) };
   } finally {
+    clearTimeout(deadline);
     worker.terminate();
   }
 }

@@ -125,7 +125,6 @@ export const chipSchema = v.strictObject({
 
 /** A number somebody published, where, and in which words. */
 export type Figure = v.InferOutput<typeof figure>;
-export type DatedFigure = v.InferOutput<typeof datedFigure>;
 export type Chip = v.InferOutput<typeof chipSchema>;
 export type Format = keyof Chip["peakFlops"];
 

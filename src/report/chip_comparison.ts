@@ -55,7 +55,7 @@ function drawnChips(bounds: readonly ChipBound[]): Bars["bars"] {
     .flatMap(({ chip, tokensPerSecond: value, chipsToHold = 1 }) => {
       if (value === undefined || !DRAWN_CHIPS.includes(chip.id)) return [];
       const source = `${written(value, tokenRate)} at most: ${chipSource(chip, "f16")}`;
-      const name = chipsToHold > 1 ? `${chip.name} (1 of ${chipsToHold} needed)` : chip.name;
+      const name = chipsToHold > 1 ? `1 of ${chipsToHold} needed: ${chip.name}` : chip.name;
       return [{ name, value, own: false, source }];
     })
     .sort((a, b) => b.value - a.value);

@@ -6,8 +6,7 @@ import type { Outcome } from "../result";
 import { byteRate, flopRate, written } from "../units";
 import type { Cell } from "./report_types";
 
-export const cite = (figure: Figure): string =>
-  `${figure.kind}: ${figure.source || "derived"} “${figure.quote}”`;
+const cite = (figure: Figure): string => `${figure.kind}: ${figure.source || "derived"} “${figure.quote}”`;
 
 /** A figure that leads to its source. */
 export const linked = (text: string, figure: Figure): Cell => ({
