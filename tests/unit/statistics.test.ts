@@ -1,165 +1,276 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
-  medianRanks,
-  orderStatistics,
-  rateOf,
-  secondsPerCall,
-  secondsPerDispatch,
-  shareOf,
-  slopes,
-} from "../../src/analysis/statistics";
-import { randomAt } from "../../src/kernels/random";
-import type { Span } from "../../src/result";
-import { measured } from "./result_fixture";
+  drift,
+  median,
+  modes,
+  normalCdf,
+  notch,
+  outliers,
+  quantile,
+  robustDeviation,
+  slope,
+  t95,
+  uniform,
+} from "../../src/statistics";
+import { distributions, drawn, names, normal, type Random, share } from "./distributions";
 
-/** P(the median lies between two ranks), exactly, for samples of any continuous distribution. */
-function coverage(count: number, low: number, high: number): number {
-  let choose = 1n;
-  let inside = 0n;
-  for (let below = 0n; below <= BigInt(count); below++) {
-    if (below > BigInt(low) && below <= BigInt(high)) inside += choose;
-    choose = (choose * (BigInt(count) - below)) / (below + 1n);
-  }
-  return Number((inside * 10n ** 12n) >> BigInt(count)) / 1e12;
-}
+const ascending = (values: readonly number[]) => [...values].sort((a, b) => a - b);
+const times = (minLength: number, maxLength = 40) =>
+  fc.array(fc.double({ min: 1e-9, max: 1e3, noNaN: true }), { minLength, maxLength });
 
-describe("the ranks of the median's interval", () => {
+describe("uniform numbers", () => {
+  test("are the same for the same seed, and others for another", () => {
+    const of = (seed: number) => Array.from({ length: 5 }, uniform(seed));
+    expect(of(42)).toEqual(of(42));
+    expect(of(42)).not.toEqual(of(43));
+    expect(of(0)).toEqual(of(2 ** 32));
+  });
+
+  test("lie in [0, 1), evenly: twenty bins hold a twentieth each", () => {
+    const random = uniform(7);
+    const bins = Array.from({ length: 20 }, () => 0);
+    for (let i = 0; i < 20_000; i++) {
+      const value = random();
+      expect(value >= 0 && value < 1).toBe(true);
+      bins[Math.floor(20 * value)]!++;
+    }
+    // Four standard deviations of a count around 1,000.
+    for (const count of bins) expect(Math.abs(count - 1000)).toBeLessThan(125);
+  });
+
+  test("do not follow from the one before", () => {
+    const values = Array.from({ length: 10_000 }, uniform(11));
+    const products = values.slice(1).map((value, i) => (value - 0.5) * (values[i]! - 0.5) * 12);
+    expect(Math.abs(products.reduce((sum, each) => sum + each, 0) / products.length)).toBeLessThan(0.04);
+  });
+});
+
+describe("quantiles", () => {
   test.each([
-    [1, 0, 0],
-    [2, 0, 1],
-    [5, 0, 4],
-    [6, 0, 5],
-    [10, 1, 8],
-    [20, 5, 14],
-    [25, 7, 17],
-  ])("of %d samples are %d and %d", (count, low, high) => expect(medianRanks(count)).toEqual([low, high]));
+    [[1, 2, 3, 4, 5], 0, 1],
+    [[1, 2, 3, 4, 5], 0.25, 2],
+    [[1, 2, 3, 4], 0.25, 1.75],
+    [[1, 2, 3, 4], 0.9, 3.7],
+    [[1, 2, 3, 4], 1, 4],
+    [[7], 0.3, 7],
+  ])("of %j at %d: %d", (sorted, at, value) => expect(quantile(sorted, at)).toBeCloseTo(value, 12));
 
-  test.each([6, 7, 10, 25, 40, 99, 200, 1000])(
-    "hold it with 95 %% and no narrower pair does: %d samples",
-    (count) => {
-      const [low, high] = medianRanks(count);
-      expect(coverage(count, low, high)).toBeGreaterThanOrEqual(0.95);
-      expect(coverage(count, low + 1, high - 1)).toBeLessThan(0.95);
-    },
+  test("of nothing do not exist", () => expect(() => quantile([], 0.5)).toThrow(RangeError));
+
+  test("grow with their share and stay among the samples", () => {
+    const unit = fc.double({ min: 0, max: 1, noNaN: true });
+    fc.assert(
+      fc.property(times(1), unit, unit, (samples, a, b) => {
+        const sorted = ascending(samples);
+        const [low, high] = [quantile(sorted, Math.min(a, b)), quantile(sorted, Math.max(a, b))];
+        const slack = 1e-12 * high;
+        expect(low).toBeLessThanOrEqual(high + slack);
+        expect(low).toBeGreaterThanOrEqual(sorted[0]! - slack);
+        expect(high).toBeLessThanOrEqual(sorted.at(-1)! + slack);
+      }),
+    );
+  });
+});
+
+describe("the median", () => {
+  test.each([
+    [[3, 1, 2], 2],
+    [[4, 1, 3, 2], 2.5],
+    [[5], 5],
+  ])("of %j is %d", (samples, value) => expect(median(samples)).toBe(value));
+
+  test("has no more than half of the samples on either side, and leaves them as they are", () => {
+    fc.assert(
+      fc.property(times(1), (samples) => {
+        const before = [...samples];
+        const middle = median(samples);
+        expect(samples).toEqual(before);
+        expect(samples.filter((value) => value < middle).length).toBeLessThanOrEqual(samples.length / 2);
+        expect(samples.filter((value) => value > middle).length).toBeLessThanOrEqual(samples.length / 2);
+      }),
+    );
+  });
+
+  test("of nothing does not exist", () => expect(() => median([])).toThrow(RangeError));
+});
+
+describe("the robust deviation", () => {
+  test("by hand: deviations 4, 1, 0, 2, 95 have the median 2", () => {
+    expect(robustDeviation([1, 4, 5, 7, 100])).toBeCloseTo(2 * 1.4826, 12);
+  });
+
+  test("is the standard deviation of normal samples, and outliers do not move it", () => {
+    const samples = drawn(4001, uniform(3), (random) => 10 + 2 * normal(random));
+    expect(robustDeviation(samples) / 2).toBeCloseTo(1, 1);
+    expect(robustDeviation(samples.map((value, i) => (i % 10 === 0 ? 1e6 : value))) / 2).toBeLessThan(1.25);
+  });
+});
+
+describe("tables of the normal distribution and of Student's t", () => {
+  // Abramowitz & Stegun, tables 26.1 and 26.10.
+  test.each([
+    [-4, 3.16712e-5],
+    [-3, 0.0013499],
+    [-1.96, 0.0249979],
+    [-1, 0.15865525],
+    [-0.5, 0.30853754],
+    [0, 0.5],
+    [1, 0.84134475],
+    [2.5758293, 0.995],
+  ])("P(Z <= %d) is %d", (z, probability) => expect(Math.abs(normalCdf(z) - probability)).toBeLessThan(1e-7));
+
+  test.each([
+    [5, 2.5706],
+    [6, 2.4469],
+    [9, 2.2622],
+    [11, 2.201],
+    [19, 2.093],
+    [39, 2.0227],
+    [100, 1.984],
+  ])("the point that t with %d degrees of freedom exceeds in one of forty cases is %d", (freedom, point) =>
+    expect(Math.abs(t95(freedom) / point - 1)).toBeLessThan(0.005),
+  );
+});
+
+describe("the slope", () => {
+  test("of points on a line is the line's", () => {
+    const number = fc.double({ min: -1e3, max: 1e3, noNaN: true });
+    fc.assert(
+      fc.property(number, number, fc.integer({ min: 1, max: 1000 }), (a, b, n) => {
+        const points = [n, 2 * n, 3 * n].map((x) => ({ x, y: a + b * x }));
+        expect(Math.abs(slope(points) - b)).toBeLessThan(1e-9 * (1 + Math.abs(a) + Math.abs(b)));
+      }),
+    );
+  });
+
+  test("is the least squares' one, by hand", () => {
+    // Sums of products 1.5 · 2 around the means of 2 and 7/3.
+    expect(
+      slope([
+        { x: 1, y: 1 },
+        { x: 2, y: 2 },
+        { x: 3, y: 4 },
+      ]),
+    ).toBeCloseTo(1.5, 12);
+  });
+});
+
+test("the notch is 1.57 interquartile ranges over the root of the count", () => {
+  expect(notch([5, 1, 4, 2, 3])).toBeCloseTo((1.57 * 2) / Math.sqrt(5), 12);
+  expect(notch([3, 3, 3])).toBe(0);
+});
+
+describe("outliers", () => {
+  const upTo = (last: number) => Array.from({ length: 9 }, (_, i) => last - 8 + i);
+
+  // Quartiles 3.25 and 7.75 in both cases: the fences are at -3.5 and 14.5, and at -10.25 and 21.25.
+  test.each([
+    [upTo(9), 14.4, { mild: 0, severe: 0 }],
+    [upTo(9), 14.6, { mild: 1, severe: 0 }],
+    [upTo(9), 21.2, { mild: 1, severe: 0 }],
+    [upTo(9), 21.3, { mild: 0, severe: 1 }],
+    [upTo(10), -3.4, { mild: 0, severe: 0 }],
+    [upTo(10), -3.6, { mild: 1, severe: 0 }],
+    [upTo(10), -10.3, { mild: 0, severe: 1 }],
+  ])("by hand: %j and %d", (usual, other, found) =>
+    expect(outliers([...usual.slice(0, 4), other, ...usual.slice(4)])).toEqual(found),
   );
 
-  test.each([6, 10, 25])("cover the true median in 2,000 sample sets: %d samples", (count) => {
-    // Skewed, as times are; the median of u is 0 and exp is monotonic.
-    const sets = Array.from({ length: 2000 }, (_, set) =>
-      Array.from({ length: count }, (_, i) => Math.exp(4 * randomAt(count, set * count + i))),
-    );
-    const covered = sets.map(orderStatistics).filter(({ low, high }) => low <= 1 && 1 <= high);
-    expect(covered.length / sets.length).toBeGreaterThanOrEqual(0.94);
-  });
-});
-
-describe("order statistics", () => {
-  test("of ten samples by hand", () => {
-    const statistics = orderStatistics([5, 3, 9, 1, 7, 10, 2, 8, 6, 4]);
-    expect(statistics).toMatchObject({ count: 10, median: 5.5 });
-    // Kept in ten-thousandths of the median.
-    expect(statistics.low).toBeCloseTo(2, 3);
-    expect(statistics.lowerQuartile).toBeCloseTo(3.25, 3);
-    expect(statistics.upperQuartile).toBeCloseTo(7.75, 3);
-    expect(statistics.high).toBeCloseTo(9, 3);
-  });
-
-  test("are in order, and their median halves the samples", () => {
-    const samples = fc.array(fc.double({ min: 1e-9, max: 1e3, noNaN: true }), {
-      minLength: 1,
-      maxLength: 60,
-    });
+  test("are never more than half of the samples, and do not depend on their unit", () => {
     fc.assert(
-      fc.property(samples, (times) => {
-        const { count, low, lowerQuartile, median, upperQuartile, high } = orderStatistics(times);
-        expect(count).toBe(times.length);
-        for (const order of [
-          [low, median, high],
-          [lowerQuartile, median, upperQuartile],
-        ])
-          expect(order).toEqual(order.toSorted((a, b) => a - b));
-        // Rounded, a sample may come to lie just beyond its own median.
-        const shorter = times.filter((time) => time < median * (1 - 1e-4)).length;
-        const longer = times.filter((time) => time > median * (1 + 1e-4)).length;
-        expect(Math.max(shorter, longer)).toBeLessThanOrEqual(count / 2);
+      fc.property(times(4), fc.integer({ min: -20, max: 20 }), (samples, power) => {
+        const found = outliers(samples);
+        expect(found.mild + found.severe).toBeLessThanOrEqual(samples.length / 2);
+        expect(outliers(samples.map((value) => value * 2 ** power))).toEqual(found);
       }),
     );
   });
-
-  test("are rounded to a few digits, so that a link shows what its result showed", () => {
-    const times = [Math.PI * 1e-4, Math.E * 1e-4, Math.SQRT2 * 1e-4];
-    const { count: _, ...kept } = orderStatistics(times);
-    for (const value of Object.values(kept)) expect(Number(value.toPrecision(6))).toBe(value);
-    expect(Math.abs(kept.median / times[1]! - 1)).toBeLessThanOrEqual(5e-5);
-  });
-
-  test("of nothing do not exist", () => expect(() => orderStatistics([])).toThrow(RangeError));
 });
 
-describe("slopes", () => {
-  const spansOf = (fixed: number, perDispatch: number, n: number): Span[] =>
-    [n, 2 * n, 3 * n].map((dispatches) => ({
-      dispatches,
-      wall: 2 * fixed + 1.5 * perDispatch * dispatches,
-      gpu: fixed + perDispatch * dispatches,
-    }));
+describe("drift", () => {
+  const steady = (random: Random) => drawn(20, random, distributions.normal);
 
-  test("are the time per dispatch, whatever a submit costs", () => {
-    const time = fc.double({ min: 1e-7, max: 1, noNaN: true });
-    fc.assert(
-      fc.property(time, time, fc.integer({ min: 1, max: 10_000 }), (fixed, each, n) => {
-        const spans = spansOf(fixed, each, n);
-        // The fixed cost may be a million times the slope: that many digits cancel.
-        const digits = 1e-13 * (1 + fixed / (n * each));
-        expect(Math.abs(slopes(spans, "timestamp-query")[0]! / each - 1)).toBeLessThan(digits);
-        expect(Math.abs(slopes(spans, "wall")[0]! / (1.5 * each) - 1)).toBeLessThan(digits);
-      }),
+  test("is the later half's median over the earlier's", () => {
+    const samples = Array.from({ length: 20 }, (_, i) => (i < 10 ? 1 : 1.2) + i * 1e-4);
+    expect(drift(samples)).toBeCloseTo(0.2, 2);
+    expect(drift(samples.toReversed())).toBeCloseTo(-1 / 6, 2);
+  });
+
+  test("is not seen in steady samples but for 1 % of sets", () => {
+    for (const [i, name] of names.entries()) {
+      const seen = share(
+        2000,
+        500 + i,
+        (random) => drawn(20, random, distributions[name]),
+        (samples) => drift(samples) !== undefined,
+      );
+      expect(seen, name).toBeLessThanOrEqual(0.015);
+    }
+  });
+
+  test("of a fifth is found in nine of ten sets under noise of 5 %", () => {
+    const found = share(
+      500,
+      9,
+      (random) => steady(random).map((value, i) => (i < 10 ? value : 1.2 * value)),
+      (samples) => (drift(samples) ?? 0) > 0,
     );
+    expect(found).toBeGreaterThanOrEqual(0.9);
   });
 
-  test("are one per round, in time order; spans of a round that was cut off are left out", () => {
-    const spans = [...spansOf(0, 2, 4), ...spansOf(1, 3, 8), ...spansOf(0, 5, 2).slice(0, 2)];
-    expect(slopes(spans, "timestamp-query")).toEqual([2, 3]);
-  });
-
-  test("use the wall clock where there are no timestamps", () => {
-    const spans = spansOf(0, 2, 4).map((span) => ({ ...span, gpu: null }));
-    expect(slopes(spans, "timestamp-query")).toEqual([3]);
-  });
-
-  test("are never zero or negative, however noisy the clock", () => {
-    const spans = spansOf(1, 0, 4).map((span, i) => ({ ...span, gpu: 3 - i }));
-    expect(slopes(spans, "timestamp-query")[0]).toBeGreaterThan(0);
+  test("needs ten samples, and a difference", () => {
+    expect(drift([1, 1, 1, 1, 2, 2, 2, 2, 2])).toBeUndefined();
+    expect(drift(Array.from({ length: 20 }, () => 1))).toBeUndefined();
   });
 });
 
-describe("a measured cell", () => {
-  const call = { kernel: "matmul", shape: { M: 4, N: 64, K: 64 } } as const;
-  const cell = measured(call, "f32", [4e-3, 1e-3, 2e-3, 3e-3, 5e-3]);
+describe("modes", () => {
+  const clear = [1, 1.01, 1.02, 0.99, 1, 1.3, 1.29, 1.31, 1.3, 1.32];
 
-  test("gives the same figures from its spans and from their order statistics", () => {
-    const statistics = secondsPerDispatch(cell);
-    expect(statistics).toMatchObject({ count: 5, median: 3e-3 });
-    expect(statistics.low).toBeCloseTo(1e-3, 6);
-    expect(statistics.high).toBeCloseTo(5e-3, 6);
-    expect(secondsPerDispatch({ ...cell, timing: { kind: "order-statistics", ...statistics } })).toEqual(
-      statistics,
+  test("are the means of two groups and the share of the slower", () => {
+    const found = modes(clear.toSorted(() => -1));
+    expect(found?.fast).toBeCloseTo(1.004, 9);
+    expect(found?.slow).toBeCloseTo(1.304, 9);
+    expect(found?.slowShare).toBe(0.5);
+  });
+
+  test.each([
+    ["one group", Array.from({ length: 20 }, (_, i) => 1 + 0.001 * i)],
+    [
+      "a group of less than a fifth",
+      [...Array.from({ length: 27 }, (_, i) => 1 + 1e-3 * i), 1.5, 1.51, 1.52],
+    ],
+    ["groups closer than 3 %", clear.map((value) => 1 + (value - 1) / 12)],
+    ["fewer than ten samples", clear.slice(1)],
+    ["samples that are all the same", Array.from({ length: 20 }, () => 1)],
+  ])("are not seen in %s", (_, samples) => expect(modes(samples)).toBeUndefined());
+
+  test.each([
+    [10, 0.02],
+    [20, 0.005],
+    [40, 0.002],
+  ])("are seen in hardly any of 2,000 sets of %d normal samples", (count, most) => {
+    const seen = share(
+      2000,
+      count,
+      (random) => drawn(count, random, distributions.normal),
+      (samples) => modes(samples) !== undefined,
     );
+    expect(seen).toBeLessThanOrEqual(most);
   });
 
-  test("takes the time of all its pieces", () => {
-    const { value, low, high } = secondsPerCall({ ...cell, pieces: 2.5 });
-    expect(value).toBeCloseTo(7.5e-3, 12);
-    expect(low).toBeCloseTo(2.5e-3, 6);
-    expect(high).toBeCloseTo(12.5e-3, 6);
+  test.each([
+    [10, 0.8],
+    [20, 0.98],
+    [40, 0.98],
+  ])("ten widths apart are found among %d samples", (count, least) => {
+    const found = share(
+      500,
+      count,
+      (random) => drawn(count, random, () => (random() < 0.5 ? 1 : 1.1) * (1 + 0.01 * normal(random))),
+      (samples) => modes(samples) !== undefined,
+    );
+    expect(found).toBeGreaterThanOrEqual(least);
   });
-});
-
-test("a rate's low end comes from the time's high end", () => {
-  expect(rateOf(100, { value: 4, low: 2, high: 5 })).toEqual({ value: 25, low: 20, high: 50 });
-});
-
-test("a share keeps the ends", () => {
-  expect(shareOf({ value: 4, low: 2, high: 5 }, 8)).toEqual({ value: 0.5, low: 0.25, high: 0.625 });
 });
