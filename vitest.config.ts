@@ -30,7 +30,7 @@ const gpu: TestProjectConfiguration = {
     name: "gpu",
     include: ["tests/gpu/**/*.test.ts"],
     browser: { enabled: true, headless: true, screenshotFailures: false, instances },
-    testTimeout: 120_000,
+    testTimeout: 300_000,
   },
 };
 
@@ -43,7 +43,7 @@ export default defineConfig({
       ...(instances.length > 0 ? [gpu] : []),
       {
         extends: true,
-        test: { name: "e2e", include: ["tests/e2e/**/*.test.ts"], testTimeout: 120_000, hookTimeout: 60_000 },
+        test: { name: "e2e", include: ["tests/e2e/**/*.test.ts"], testTimeout: 300_000, hookTimeout: 60_000 },
       },
     ],
     // Two software adapters at once on two cores would only take turns.

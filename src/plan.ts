@@ -58,6 +58,8 @@ export const planSchema = v.strictObject({
   kernel: v.pipe(v.array(v.picklist(kernelNames)), v.maxLength(16)),
   /** Single calls instead of a model: "kernel=matmul:512x512x512". */
   calls: v.pipe(v.array(callSchema), v.maxLength(64)),
+  /** Seconds of continuous load after which each call is measured again; 0 for not at all. */
+  sustain: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(600)),
   /** Bytes of GPU memory for weights. */
   memory: v.pipe(v.number(), v.integer(), v.minValue(2 ** 24), v.maxValue(2 ** 40)),
 });
@@ -74,6 +76,7 @@ const standard: Plan = {
   dtype: ["f32", "f16"],
   kernel: [],
   calls: [],
+  sustain: 0,
   memory: 2 ** 30,
 };
 
@@ -81,7 +84,7 @@ const standard: Plan = {
 export const presetPlans: Readonly<Record<Preset, Plan>> = {
   standard,
   quick: { ...standard, preset: "quick" },
-  rigorous: { ...standard, preset: "rigorous" },
+  rigorous: { ...standard, preset: "rigorous", sustain: 10 },
   smoke: { ...standard, preset: "smoke", model: ["smollm2-135m"], pp: [16], tg: [1], memory: 2 ** 26 },
 };
 
@@ -159,6 +162,7 @@ const words: Readonly<Record<string, (list: string[]) => Partial<Plan>>> = {
       calls: parsed.filter((one) => typeof one !== "string"),
     };
   },
+  sustain: ([one = ""]) => ({ sustain: natural("sustain", one) }),
   memory: ([one = ""]) => ({ memory: bytes(one) }),
 };
 
@@ -236,6 +240,7 @@ export function planPairs(plan: Plan): [string, string][] {
   list("batch", plan.batch, base.batch);
   list("dtype", plan.dtype, base.dtype);
   list("kernel", kernel, []);
+  if (plan.sustain !== base.sustain) pairs.push(["sustain", String(plan.sustain)]);
   if (plan.memory !== base.memory) pairs.push(["memory", memoryWord(plan.memory)]);
   return pairs;
 }

@@ -4,10 +4,12 @@
 
 import * as v from "valibot";
 import { callSchema, planSchema } from "./plan";
+import { migrate } from "./result_migration";
+import { slope } from "./statistics";
 
-export const SCHEMA = 1;
+export const SCHEMA = 2;
 
-/** Spans of n, 2n and 3n dispatches make a round, and a round one sample. */
+/** One short span and two long ones make a round, and a round one sample. */
 export const SPANS_PER_ROUND = 3;
 
 // Adapters, links and files may say anything; control characters would reach the reader's terminal.
@@ -38,6 +40,10 @@ const deviceSchema = v.strictObject({
   architecture: text,
   device: text,
   description: text,
+  /** "discrete GPU" or "integrated GPU" where the browser says so. */
+  type: text,
+  /** Other adapters of this machine, as they describe themselves. */
+  others: v.pipe(v.array(text), v.maxLength(8)),
   /** Why the adapter is taken for a CPU, or null for a GPU. */
   software: v.nullable(text),
   features: v.pipe(v.array(text), v.maxLength(100)),
@@ -58,7 +64,10 @@ const instrumentsSchema = v.strictObject({
   dispatchCost: seconds,
 });
 
-/** n dispatches in one go: by the wall clock and, where there are timestamps, by the GPU's own. */
+/**
+ * n dispatches in one go: by the wall clock, from the completion before or from its own submit to its
+ * completion, and, where there are timestamps, by the GPU's own.
+ */
 const spanSchema = v.strictObject({
   dispatches: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1e7)),
   wall: seconds,
@@ -78,9 +87,49 @@ const orderStatisticsSchema = v.strictObject({
   high: positive,
 });
 
+/** What can be odd about samples in their order; a link, which has no samples, carries what its result showed. */
+export const oddities = ["drift", "two speeds", "clocks disagree", "outliers"] as const;
+export type Oddity = (typeof oddities)[number];
+
+/** Rounds of three spans in time order, one short and two long; one round gives one sample, the slope. */
+const spansSchema = v.strictObject({
+  kind: v.literal("spans"),
+  spans: v.pipe(
+    v.array(spanSchema),
+    v.minLength(SPANS_PER_ROUND),
+    v.maxLength(3000),
+    v.check((spans) => spans.length % SPANS_PER_ROUND === 0, "spans come in rounds of three"),
+    v.check(
+      (spans) => roundsOf(spans).every((round) => new Set(round.map((span) => span.dispatches)).size > 1),
+      "the spans of a round differ in their dispatches",
+    ),
+  ),
+  /** Rounds at the start that are kept and not used, and why: no sample is dropped in silence. */
+  setAside: v.nullable(v.strictObject({ rounds: whole(1000), reason: text })),
+});
+
+const timingSchema = v.variant("kind", [
+  spansSchema,
+  v.strictObject({
+    kind: v.literal("order-statistics"),
+    ...orderStatisticsSchema.entries,
+    odd: v.pipe(v.array(v.picklist(oddities)), v.maxLength(oddities.length)),
+  }),
+]);
+
+/** Why no more samples were taken. */
+export const stops = ["precise", "noise", "time", "rounds", "unknown"] as const;
+
+/** What timed a cell. */
+const clockSchema = v.picklist(["timestamp-query", "wall"]);
+export type Clock = v.InferOutput<typeof clockSchema>;
+
 const cell = { call: callSchema, dtype: v.picklist(["f32", "f16"]) };
 
-const measuredSchema = v.strictObject({
+const hasSamples = (timing: Timing | undefined, clock: Clock): boolean =>
+  timing === undefined || timing.kind !== "spans" || samplesOf(timing, clock).length > 0;
+
+const measuredFields = v.strictObject({
   status: v.literal("measured"),
   ...cell,
   tuning: text,
@@ -90,36 +139,46 @@ const measuredSchema = v.strictObject({
   pieces: v.pipe(v.number(), v.finite(), v.minValue(1), v.maxValue(1e9)),
   /** Memory the dispatches rotated through, in bytes; 0 where nothing is streamed. */
   rotation: v.pipe(v.number(), v.integer(), v.minValue(0)),
-  clock: v.picklist(["timestamp-query", "wall"]),
-  /**
-   * Rounds of three spans of n, 2n and 3n dispatches in time order; one round gives one sample, the slope.
-   * A shared link has order statistics instead.
-   */
-  timing: v.variant("kind", [
-    v.strictObject({
-      kind: v.literal("spans"),
-      spans: v.pipe(
-        v.array(spanSchema),
-        v.minLength(SPANS_PER_ROUND),
-        v.maxLength(3000),
-        v.check((spans) => spans.length % SPANS_PER_ROUND === 0, "spans come in rounds of three"),
-        v.check(
-          (spans) =>
-            spans.every((span, i) => i % SPANS_PER_ROUND === 0 || span.dispatches > spans[i - 1]!.dispatches),
-          "each span of a round has more dispatches than the one before",
-        ),
-      ),
-    }),
-    v.strictObject({ kind: v.literal("order-statistics"), ...orderStatisticsSchema.entries }),
-  ]),
+  clock: clockSchema,
+  /** Under continuous load, every dispatch on memory that the last ones did not touch. */
+  timing: timingSchema,
+  /** `precise`: the interval is narrow; `noise`: it would not become so; `time` and `rounds`: the preset's limits. */
+  stopped: v.picklist(stops),
+  /** Until two blocks of dispatches agreed, or the preset's limit; null where it was not recorded. */
+  warmup: v.nullable(v.strictObject({ seconds, converged: v.boolean() })),
+  /** The very first dispatch of this shader on this device; null where it was not recorded. */
+  firstRun: v.nullable(spanSchema),
+  /** The same with all dispatches on the same memory: what a cache gives. Null where nothing is streamed. */
+  cacheHot: v.nullable(timingSchema),
+  /** Further rounds after `seconds` of continuous load; null where the plan did not ask for it. */
+  sustained: v.nullable(v.strictObject({ seconds, timing: timingSchema })),
+  /** Which readings of the reference kernel were taken right before and right after; null without one. */
+  readings: v.nullable(v.tuple([whole(10_000), whole(10_000)])),
+  /** How often it was begun again, because the device was throttled or the page hidden. */
+  repeats: whole(100),
+  /** The page was hidden meanwhile: browsers slow such pages down. */
+  hidden: v.boolean(),
   /** Largest |error| / magnitude against the float64 reference, before timing; and what rounding may explain. */
   check: v.strictObject({
     elements: whole(1e9),
+    /** Workgroups of whose output an element was compared, as a share of all. */
+    coverage: share,
     error: share,
     tolerance: share,
+    /** Of the output after timing, which equals that of a fresh run; "" where it was not taken. */
+    hash: text,
   }),
   compileSeconds: seconds,
 });
+
+const measuredSchema = v.pipe(
+  measuredFields,
+  v.check(
+    ({ timing, cacheHot, sustained, clock }) =>
+      [timing, cacheHot, sustained?.timing].every((each) => hasSamples(each ?? undefined, clock)),
+    "no round was timed by the clock that is named",
+  ),
+);
 
 const skippedSchema = v.strictObject({ status: v.literal("skipped"), ...cell, reason: text });
 const failedSchema = v.strictObject({ status: v.literal("failed"), ...cell, error: text });
@@ -142,10 +201,36 @@ const workloadSchema = v.strictObject({
   steps: v.pipe(v.array(stepSchema), v.maxLength(64), v.readonly()),
 });
 
+/**
+ * A fixed piece of arithmetic that is timed before and after each cell: a stand-in for the clock rate that no
+ * browser tells. Samples are seconds per dispatch.
+ */
+const referenceSchema = v.strictObject({
+  call: callSchema,
+  readings: v.pipe(
+    v.array(
+      v.strictObject({
+        /** Seconds since the run began. */
+        at: seconds,
+        samples: v.pipe(v.array(positive), v.minLength(1), v.maxLength(100)),
+      }),
+    ),
+    v.maxLength(10_000),
+  ),
+});
+
+/** Something that happened to the device or the page and not to one kernel. */
+const incidentSchema = v.strictObject({ at: seconds, says: text });
+
+/** Reading a working set of `bytes` again and again: seconds for all of it. */
+const cachePointSchema = v.strictObject({ bytes: whole(2 ** 40), seconds: positive });
+
 export const resultSchema = v.strictObject({
   schema: v.literal(SCHEMA),
   tool: v.strictObject({ version: text, commit: text }),
   createdAt: v.pipe(v.string(), v.isoTimestamp()),
+  /** Of all random data in the run. */
+  seed: whole(2 ** 32),
   /** A partial result keeps every cell that was finished. */
   completion: v.variant("status", [
     v.strictObject({ status: v.literal("complete") }),
@@ -154,6 +239,10 @@ export const resultSchema = v.strictObject({
   host: hostSchema,
   device: deviceSchema,
   instruments: v.nullable(instrumentsSchema),
+  reference: v.nullable(referenceSchema),
+  /** From small to large; empty where it was not measured. */
+  cacheCurve: v.pipe(v.array(cachePointSchema), v.maxLength(64)),
+  incidents: v.pipe(v.array(incidentSchema), v.maxLength(200)),
   plan: planSchema,
   workloads: v.pipe(v.array(workloadSchema), v.maxLength(200)),
   /** How much of each model was in memory at once. Dispatches cycle through it. */
@@ -190,10 +279,39 @@ export type HostInfo = Result["host"];
 export type DeviceInfo = Result["device"];
 export type Instruments = NonNullable<Result["instruments"]>;
 export type Span = v.InferOutput<typeof spanSchema>;
+export type Timing = v.InferOutput<typeof timingSchema>;
+export type Spans = v.InferOutput<typeof spansSchema>;
+export type Stop = (typeof stops)[number];
+export type Reference = v.InferOutput<typeof referenceSchema>;
+export type CachePoint = v.InferOutput<typeof cachePointSchema>;
 export type OrderStatistics = v.InferOutput<typeof orderStatisticsSchema>;
 export type Measurement = v.InferOutput<typeof measuredSchema>;
 export type Outcome = v.InferOutput<typeof outcomeSchema>;
 export type TuningRecord = Result["tunings"][number];
+
+/** Spans in threes. */
+export function roundsOf(spans: readonly Span[]): Span[][] {
+  const rounds: Span[][] = [];
+  for (let i = 0; i < spans.length; i += SPANS_PER_ROUND) rounds.push(spans.slice(i, i + SPANS_PER_ROUND));
+  return rounds;
+}
+
+/**
+ * Seconds per dispatch of each round: the slope of time over dispatches, in which fixed costs of a submit cancel
+ * out. Rounds set aside, and rounds in which the clock failed, give none. A slope that noise has made zero or
+ * negative counts as the shortest time that a result can hold.
+ */
+export function samplesOf({ spans, setAside }: Spans, clock: Clock): number[] {
+  return roundsOf(spans)
+    .slice(setAside?.rounds ?? 0)
+    .flatMap((round) => {
+      const points = round.flatMap(({ dispatches: x, wall, gpu }) => {
+        const y = clock === "wall" ? wall : gpu;
+        return y === null ? [] : [{ x, y }];
+      });
+      return points.length < SPANS_PER_ROUND ? [] : [Math.max(slope(points), 1e-12)];
+    });
+}
 
 /** A result, or one line with the path and the reason. */
 export type ResultOutcome = { ok: true; result: Result } | { ok: false; problem: string };
@@ -209,7 +327,7 @@ export function parseResult(input: unknown): ResultOutcome {
       ok: false,
       problem: `schema ${schema} is newer than this version of Tokenroof reads (${SCHEMA}): update it`,
     };
-  const parsed = v.safeParse(resultSchema, input, { abortEarly: true });
+  const parsed = v.safeParse(resultSchema, migrate(input, schema), { abortEarly: true });
   if (parsed.success) return { ok: true, result: parsed.output };
   const [issue] = parsed.issues;
   const path = issue.path?.map(({ key }) => String(key)).join(".") ?? "result";

@@ -12,14 +12,16 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   kernels: ["shaders"],
   workloads: ["kernels"],
   plan: ["workloads", "kernels"],
-  result: ["plan", "workloads"],
+  result: ["plan", "workloads", "result_migration", "statistics"],
+  result_migration: [],
+  statistics: [],
   chips: ["kernels"],
-  analysis: ["result", "workloads", "kernels", "chips"],
-  report: ["analysis", "result", "chips", "units"],
-  engine: ["result", "plan", "workloads", "kernels"],
+  analysis: ["result", "statistics", "workloads", "kernels", "chips"],
+  report: ["analysis", "result", "statistics", "chips", "units"],
+  engine: ["result", "statistics", "plan", "workloads", "kernels"],
   units: [],
 };
-const pure = ["analysis", "report", "chips", "workloads", "kernels"];
+const pure = ["statistics", "analysis", "report", "chips", "workloads", "kernels"];
 const engineHosts = ["src/app/worker.ts", "src/cli/node_host.ts"];
 
 type Node = { readonly type: string; readonly [key: string]: unknown };

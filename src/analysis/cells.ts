@@ -3,7 +3,7 @@
 import { workOf } from "../kernels";
 import type { Measurement, OrderStatistics, Outcome } from "../result";
 import { callName } from "../workloads";
-import { type Estimate, secondsPerCall, secondsPerDispatch } from "./statistics";
+import { type Estimate, secondsPerCall, secondsPerDispatch } from "./estimate";
 
 export interface MeasuredCell {
   readonly seconds: Estimate;

@@ -6,7 +6,7 @@ import { workOf } from "../kernels";
 import type { DType, Work } from "../kernels/kernel";
 import type { Result } from "../result";
 import { callName, type Workload } from "../workloads";
-import { type Estimate, rateOf, secondsPerCall } from "./statistics";
+import { type Estimate, rateOf, secondsPerCall } from "./estimate";
 
 /** FLOP/s and byte/s that nothing on a device exceeds. */
 export interface Roof {

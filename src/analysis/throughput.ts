@@ -3,8 +3,8 @@
 import type { DType } from "../kernels/kernel";
 import type { Measurement, Outcome, Result } from "../result";
 import { callName, type Step, type Workload } from "../workloads";
+import { type Estimate, rateOf, secondsPerCall } from "./estimate";
 import { measuredRoof, type Roof, workloadWork } from "./roofline";
-import { type Estimate, rateOf, secondsPerCall } from "./statistics";
 
 /** A step of a pass with the time all its calls take. */
 export interface StepTime {

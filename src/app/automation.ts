@@ -3,7 +3,7 @@
 import type { Progress } from "../engine/run";
 import type { Plan } from "../plan";
 import type { Result } from "../result";
-import type { InspectOutcome, RunOutcome } from "./worker";
+import type { InspectOutcome, RunOutcome, SelfTestOutcome } from "./worker";
 
 export interface Automation {
   /** Runs a plan, given as words ("preset=quick pp=128") or as an object. Rejects with one line where it cannot. */
@@ -14,8 +14,15 @@ export interface Automation {
   cancel(reason?: string): void;
   /** What the adapter says of itself. */
   inspect(): Promise<InspectOutcome>;
+  /** Tests the instruments on work whose answer is known. */
+  selfTest(): Promise<SelfTestOutcome>;
   /** The last result that is shown. */
   result: Result | undefined;
+  /**
+   * Seconds without a sign of life from the worker after which a run gives it up and goes on with another; 15 unless
+   * set. Read when a run starts; below 3 a busy worker may be taken for a dead one.
+   */
+  patienceSeconds: number;
   /** The run's state; undefined when none is going on. */
   progress: Omit<Progress, "result"> | undefined;
 }

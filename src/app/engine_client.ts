@@ -1,10 +1,13 @@
-// The page's side of the worker. One worker per run, started for it and ended with it.
+// The page's side of the worker. A run has one worker at a time; one that dies is replaced, and the next goes on
+// with what was measured. Nothing waits on a promise of a worker: those of a dead one never settle.
 
 import * as Comlink from "comlink";
 import type { Progress } from "../engine/run";
 import type { Plan } from "../plan";
 import type { HostInfo, Result } from "../result";
-import type { Engine, InspectOutcome, RunOutcome } from "./worker";
+import { watch } from "./heartbeat";
+import { asPartial, measuredCells, withFailedCell, withIncident } from "./interruption";
+import type { Engine, InspectOutcome, Order, RunOutcome, SelfTestOutcome } from "./worker";
 
 export interface Run {
   /** Never rejects. */
@@ -12,6 +15,19 @@ export interface Run {
   /** Ends the worker at once. What was finished is kept, as a partial result. */
   cancel(reason: string): void;
 }
+
+export interface RunOptions {
+  /** A partial result of the same plan to go on with. */
+  readonly earlier?: Result | undefined;
+  /** Seconds without a sign of life after which a worker counts as dead. */
+  readonly patienceSeconds: number;
+  onProgress(progress: Progress): void;
+  /** A worker died, and another one goes on. */
+  onRestart(): void;
+}
+
+/** So many workers are started in place of dead ones before a cell is measured in between. */
+const MAX_RESTARTS = 3;
 
 const hostInfo = (): HostInfo => ({
   kind: "browser",
@@ -26,49 +42,137 @@ const startWorker = () =>
 
 const message = (error: unknown) => (error instanceof Error ? error.message : String(error));
 
-/** Starts a run. */
-export function startRun(plan: Plan, onProgress: (progress: Progress) => void): Run {
-  const worker = startWorker();
-  const engine = Comlink.wrap<Engine>(worker);
-  let last: Result | undefined;
+const failure = (event: ErrorEvent) => `the worker failed: ${event.message ?? "it did not load"}`;
 
-  const { promise: outcome, resolve } = Promise.withResolvers<RunOutcome>();
-  const end = (ended: RunOutcome) => {
-    worker.terminate();
-    resolve(ended);
-  };
-  /** What is left when the worker does not finish. */
-  const stopped = (reason: string): RunOutcome =>
-    last === undefined
-      ? { ok: false, problem: reason }
-      : { ok: true, result: { ...last, completion: { status: "partial", reason: reason.slice(0, 400) } } };
+const isHidden = () => document.visibilityState === "hidden";
 
-  const follow = (progress: Progress) => {
-    last = progress.result;
-    onProgress(progress);
-  };
-  worker.addEventListener("error", (event) =>
-    end(stopped(`the worker failed: ${event.message ?? "it did not load"}`)),
-  );
-  engine
-    .run(plan, hostInfo(), Comlink.proxy(follow))
-    .then(end, (error: unknown) => end(stopped(message(error))));
-  return { outcome, cancel: (reason) => end(stopped(reason)) };
+/** One worker and its part of a run. Once it has ended, for whatever reason, nothing more is heard of it. */
+interface Leg {
+  setHidden(hidden: boolean): void;
+  end(): void;
 }
 
-/** How long an adapter may take to say what it is. */
-const INSPECT_MS = 20_000;
+interface LegEvents {
+  onProgress(progress: Progress): void;
+  onOutcome(outcome: RunOutcome): void;
+  onDeath(reason: string): void;
+}
 
-/** Asks a worker of its own what the adapter says of itself. Never rejects. */
-export async function inspect(): Promise<InspectOutcome> {
+function startLeg(plan: Plan, earlier: Result | undefined, patienceSeconds: number, events: LegEvents): Leg {
+  const worker = startWorker();
+  const progress = new MessageChannel();
+  let over = false;
+  const end = () => {
+    if (over) return;
+    over = true;
+    unwatch();
+    // Comlink holds the worker until its proxy is garbage, and the worker's listeners hold the proxy.
+    engine[Comlink.releaseProxy]();
+    worker.terminate();
+    // An open port is no garbage either, even when nobody is left at its other end.
+    progress.port1.close();
+  };
+  /** What was on its way when the worker ended still arrives, and is not to be heard. */
+  const unlessOver =
+    <T>(hear: (said: T) => void) =>
+    (said: T) => {
+      if (!over) hear(said);
+    };
+  const ending = <T>(hear: (said: T) => void) =>
+    unlessOver((said: T) => {
+      end();
+      hear(said);
+    });
+
+  const die = ending(events.onDeath);
+  const unwatch = watch(worker, patienceSeconds, () => die(`no sign of life in ${patienceSeconds} s`));
+  worker.addEventListener("error", (event) => die(failure(event)));
+  progress.port1.onmessage = unlessOver(({ data }: MessageEvent<Progress>) => events.onProgress(data));
+  const engine = Comlink.wrap<Engine>(worker);
+  const order: Order = { plan, info: hostInfo(), hidden: isHidden(), earlier };
+  engine
+    .run(order, Comlink.transfer(progress.port2, [progress.port2]))
+    .then(ending(events.onOutcome), (error: unknown) => die(message(error)));
+  return { setHidden: (hidden) => void engine.setHidden(hidden), end };
+}
+
+/** Starts a run. */
+export function startRun(plan: Plan, { earlier, patienceSeconds, onProgress, onRestart }: RunOptions): Run {
+  /** Everything so far, through all workers. */
+  let kept = earlier;
+  let cell: Progress["cell"] = null;
+  let furthest = 0;
+  let restarts = 0;
+  let leg: Leg;
+  const began = performance.now();
+  const elapsedSeconds = () => (performance.now() - began) / 1000;
+  // An earlier part of the run ended at its last reading of the reference kernel, as far as anybody knows.
+  const offset = earlier?.reference?.readings.at(-1)?.at ?? 0;
+
+  const { promise: outcome, resolve } = Promise.withResolvers<RunOutcome>();
+  const finish = (ended: RunOutcome) => {
+    document.removeEventListener("visibilitychange", tell);
+    leg.end();
+    resolve(ended);
+  };
+  /** What is left when no worker finishes it. */
+  const stopped = (reason: string): RunOutcome =>
+    kept === undefined ? { ok: false, problem: reason } : { ok: true, result: asPartial(kept, reason) };
+  /** The same where there is no more to say than the reason, unless a cell was got to before. */
+  const failed = (reason: string): RunOutcome =>
+    kept === undefined || kept.outcomes.length === 0 ? { ok: false, problem: reason } : stopped(reason);
+
+  const begin = () => {
+    const measuredBefore = kept === undefined ? 0 : measuredCells(kept);
+    leg = startLeg(plan, kept, patienceSeconds, {
+      onProgress(progress) {
+        ({ result: kept, cell } = progress);
+        // A new worker begins at the beginning, and passes over what is there already.
+        furthest = Math.max(furthest, progress.done);
+        onProgress({ ...progress, done: furthest, elapsedSeconds: elapsedSeconds() });
+      },
+      onOutcome: (ended) => finish(ended.ok ? ended : failed(ended.problem)),
+      onDeath(reason) {
+        if (kept !== undefined) {
+          kept = withFailedCell(kept, cell, `the worker died while it was measured: ${reason}`);
+          kept = withIncident(kept, offset + elapsedSeconds(), `the worker died: ${reason}`);
+          if (measuredCells(kept) > measuredBefore) restarts = 0;
+        }
+        cell = null;
+        if (restarts === MAX_RESTARTS) {
+          const times = `the worker died ${restarts + 1} times with no cell measured in between`;
+          return finish(failed(`${times}, the last time: ${reason}`));
+        }
+        restarts++;
+        onRestart();
+        begin();
+      },
+    });
+  };
+  const tell = () => leg.setHidden(isHidden());
+  document.addEventListener("visibilitychange", tell);
+  begin();
+  return { outcome, cancel: (reason) => finish(stopped(reason)) };
+}
+
+/** How long an adapter may take to say what it is, and a self-test to end. */
+const INSPECT_SECONDS = 20;
+const SELF_TEST_SECONDS = 180;
+
+/** Asks a worker of its own, which ends with the answer or at the deadline. Never rejects. */
+async function ask<T>(
+  question: (engine: Comlink.Remote<Engine>) => Promise<T>,
+  seconds: number,
+  late: string,
+): Promise<T | { ok: false; problem: string }> {
   const worker = startWorker();
   let deadline: ReturnType<typeof setTimeout> | undefined;
-  const failed = new Promise<InspectOutcome>((resolve) => {
+  const failed = new Promise<{ ok: false; problem: string }>((resolve) => {
     worker.addEventListener("error", () => resolve({ ok: false, problem: "the worker did not load" }));
-    deadline = setTimeout(() => resolve({ ok: false, problem: "the adapter does not answer" }), INSPECT_MS);
+    deadline = setTimeout(() => resolve({ ok: false, problem: late }), 1000 * seconds);
   });
   try {
-    return await Promise.race([Comlink.wrap<Engine>(worker).inspect(hostInfo()), failed]);
+    return await Promise.race([question(Comlink.wrap<Engine>(worker)), failed]);
   } catch (error) {
     return { ok: false, problem: message(error) };
   } finally {
@@ -76,3 +180,19 @@ export async function inspect(): Promise<InspectOutcome> {
     worker.terminate();
   }
 }
+
+/** What the adapter says of itself. Never rejects. */
+export const inspect = (): Promise<InspectOutcome> =>
+  ask<InspectOutcome>(
+    async (engine) => engine.inspect(hostInfo()),
+    INSPECT_SECONDS,
+    "the adapter does not answer",
+  );
+
+/** Runs the self-test of the instruments. Never rejects. */
+export const runSelfTest = (say: (label: string) => void): Promise<SelfTestOutcome> =>
+  ask<SelfTestOutcome>(
+    async (engine) => engine.selfTest(hostInfo(), Comlink.proxy(say)),
+    SELF_TEST_SECONDS,
+    `the self-test did not end in ${SELF_TEST_SECONDS} s`,
+  );

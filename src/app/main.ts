@@ -3,14 +3,16 @@
 import { render } from "lit";
 import * as v from "valibot";
 import { chips } from "../chips";
-import type { Progress } from "../engine/run";
 import { defaultPlan, type Plan, parsePlan, parsePlanWords, planPairs, planSchema } from "../plan";
 import { decodeLink, encodeLink } from "../report/link";
 import { report } from "../report/report";
 import type { Result } from "../result";
 import { adviceFor } from "./advice";
-import { inspect, type Run, startRun } from "./engine_client";
-import type { Actions, Environment, State } from "./state";
+import { discardInterrupted, findInterrupted, type Marker } from "./crash_marker";
+import { inspect, type Run, runSelfTest } from "./engine_client";
+import { PATIENCE_SECONDS } from "./heartbeat";
+import { startKeptRun } from "./kept_run";
+import { type Actions, type Environment, type Mishaps, noMishaps, type State } from "./state";
 import { page } from "./views/page";
 import type { RunOutcome } from "./worker";
 
@@ -23,6 +25,9 @@ let state: State = {
   planned: true,
   environment: { kind: "looking" },
   progress: undefined,
+  mishaps: noMishaps,
+  interrupted: undefined,
+  selfTest: { kind: "none" },
   shown: undefined,
   link: undefined,
 };
@@ -38,29 +43,56 @@ function show(result: Result, shared: boolean): void {
   window.tokenroof.result = result;
 }
 
-/** Starts a run and shows what comes of it. A run that goes on is ended first. */
-async function start(plan: Plan): Promise<RunOutcome> {
+const isHidden = () => document.visibilityState === "hidden";
+
+/** Starts a run, or goes on with an earlier one, and shows what comes of it. A run that goes on is ended first. */
+async function start(plan: Plan, earlier?: Marker): Promise<RunOutcome> {
   running?.cancel("another run was started");
   history.replaceState(null, "", address(plan));
-  const starting = { label: "starting", done: 0, total: 1, elapsedSeconds: 0, etaSeconds: null };
-  update({ plan, planned: true, problem: undefined, shown: undefined, link: undefined, progress: starting });
-  const run = startRun(plan, (progress: Progress) => {
-    if (running !== run) return;
-    const { result: _, ...rest } = progress;
-    window.tokenroof.progress = rest;
-    update({ progress: rest });
+  update({
+    plan,
+    planned: true,
+    problem: undefined,
+    progress: { label: "starting", done: 0, total: 1, elapsedSeconds: 0, etaSeconds: null, cell: null },
+    mishaps: { ...noMishaps, hidden: isHidden() },
+    // A run that was cut short gives way to this one.
+    interrupted: undefined,
+    shown: undefined,
+    link: undefined,
+  });
+  const ifRunning = (then: () => void) => {
+    if (running === run) then();
+  };
+  const run = startKeptRun(plan, {
+    earlier,
+    patienceSeconds: window.tokenroof.patienceSeconds,
+    onProgress: ({ result: _, ...rest }) =>
+      ifRunning(() => {
+        window.tokenroof.progress = rest;
+        update({ progress: rest });
+      }),
+    onRestart: () => ifRunning(() => meet({ restarts: state.mishaps.restarts + 1 })),
+    onNotKept: () => ifRunning(() => meet({ kept: false })),
   });
   running = run;
   const outcome = await run.outcome;
-  if (running === run) {
+  ifRunning(() => {
     running = undefined;
     window.tokenroof.progress = undefined;
     update({ progress: undefined, ...(!outcome.ok && { problem: outcome.problem }) });
     if (outcome.ok) show(outcome.result, false);
     document.dispatchEvent(new CustomEvent("tokenroof:done", { detail: outcome }));
-  }
+  });
   return outcome;
 }
+
+const meet = (mishaps: Partial<Mishaps>) => update({ mishaps: { ...state.mishaps, ...mishaps } });
+
+document.addEventListener("visibilitychange", () => {
+  if (state.progress === undefined) return;
+  const hidden = isHidden();
+  meet({ hidden, timesHidden: state.mishaps.timesHidden + (hidden ? 1 : 0) });
+});
 
 /** The page's address for a plan: what differs from the defaults and nothing else. */
 function address(plan: Plan): string {
@@ -75,6 +107,26 @@ const actions: Actions = {
     if (state.planned && state.progress === undefined) void start(state.plan);
   },
   cancel: () => running?.cancel("cancelled"),
+  async testInstruments() {
+    update({ selfTest: { kind: "running", label: "starting" } });
+    const outcome = await runSelfTest((label) => update({ selfTest: { kind: "running", label } }));
+    update({
+      selfTest: outcome.ok
+        ? { kind: "done", test: outcome.test }
+        : { kind: "failed", problem: `The self-test failed: ${outcome.problem}` },
+    });
+  },
+  resume() {
+    const { interrupted } = state;
+    if (interrupted !== undefined) void start(interrupted.result.plan, interrupted);
+  },
+  showInterrupted() {
+    if (state.interrupted !== undefined) show(state.interrupted.result, false);
+  },
+  discard() {
+    update({ interrupted: undefined });
+    void discardInterrupted();
+  },
   set(changes) {
     const pairs = new Map(planPairs(state.plan));
     // Another preset brings its own model and lengths.
@@ -129,6 +181,8 @@ window.tokenroof = {
   },
   cancel: (reason = "cancelled") => running?.cancel(reason),
   inspect,
+  selfTest: () => runSelfTest(() => {}),
+  patienceSeconds: PATIENCE_SECONDS,
   result: undefined,
   progress: undefined,
 };
@@ -167,10 +221,17 @@ async function openLink(): Promise<boolean> {
 
 window.addEventListener("hashchange", () => void openLink());
 
+/** Offers a run that was cut short, unless another has begun meanwhile. */
+async function offerInterrupted(): Promise<void> {
+  const interrupted = await findInterrupted();
+  if (running === undefined) update({ interrupted });
+}
+
 async function open(): Promise<void> {
   update({});
   if (!(await openLink())) {
     const query = [...new URLSearchParams(location.search)];
+    if (query.every(([key]) => key !== "run")) void offerInterrupted();
     const parsed = parsePlan(query.filter(([key]) => key !== "run"));
     update(parsed.ok ? { plan: parsed.plan } : { problem: parsed.problem, planned: false });
     const environment = await lookAround();

@@ -1,10 +1,12 @@
 // Everything the page shows is a function of this.
 
 import type { Progress } from "../engine/run";
+import type { SelfTest } from "../engine/self_test";
 import type { Plan } from "../plan";
 import type { Report } from "../report/report_types";
 import type { DeviceInfo, Result } from "../result";
 import type { Advice } from "./advice";
+import type { Interrupted } from "./crash_marker";
 
 /** Whether this browser can measure. */
 export type Environment =
@@ -21,6 +23,26 @@ export interface Shown {
   readonly shared: boolean;
 }
 
+/** What a run has met with so far. */
+export interface Mishaps {
+  /** Whether the page is hidden right now. */
+  readonly hidden: boolean;
+  readonly timesHidden: number;
+  /** Workers that died and were replaced. */
+  readonly restarts: number;
+  /** Whether the run could be resumed if the page went. */
+  readonly kept: boolean;
+}
+
+export const noMishaps: Mishaps = { hidden: false, timesHidden: 0, restarts: 0, kept: true };
+
+/** The self-test of the instruments. */
+export type SelfTestState =
+  | { readonly kind: "none" }
+  | { readonly kind: "running"; readonly label: string }
+  | { readonly kind: "done"; readonly test: SelfTest }
+  | { readonly kind: "failed"; readonly problem: string };
+
 export interface State {
   readonly plan: Plan;
   /** One line about what is wrong with the address, a setting or a link. */
@@ -29,6 +51,11 @@ export interface State {
   readonly planned: boolean;
   readonly environment: Environment;
   readonly progress: Omit<Progress, "result"> | undefined;
+  /** Of the run under way. */
+  readonly mishaps: Mishaps;
+  /** A run that was cut short, until something else is done. */
+  readonly interrupted: Interrupted | undefined;
+  readonly selfTest: SelfTestState;
   readonly shown: Shown | undefined;
   /** The link of the shown result once it was asked for, and whether it is in the clipboard. */
   readonly link: { readonly url: string; readonly copied: boolean } | undefined;
@@ -38,6 +65,13 @@ export interface State {
 export interface Actions {
   run(): void;
   cancel(): void;
+  testInstruments(): void;
+  /** Goes on with the run that was cut short. */
+  resume(): void;
+  /** Shows what that run has measured. */
+  showInterrupted(): void;
+  /** Forgets that run. */
+  discard(): void;
   set(changes: Readonly<Record<string, string>>): void;
   copyLink(): void;
   save(): void;

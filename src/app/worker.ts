@@ -1,16 +1,34 @@
 // The engine in a worker: the page stays responsive, and ending the worker is how a run is cancelled.
 
 import * as Comlink from "comlink";
+import { systemClock } from "../engine/clock";
 import { NoDevice, openDevice } from "../engine/device";
-import type { Host } from "../engine/host";
+import { DEADLINE_SECONDS, type Host } from "../engine/host";
 import { type Progress, run } from "../engine/run";
+import { type SelfTest, selfTest } from "../engine/self_test";
 import type { Plan } from "../plan";
 import type { DeviceInfo, HostInfo, Result } from "../result";
+import { beat } from "./heartbeat";
+import { pageVisibility } from "./page_visibility";
 
 /** What came of a run: plain data, because errors lose their class on the way out of a worker. */
 export type RunOutcome = { ok: true; result: Result } | { ok: false; problem: string };
 
 export type InspectOutcome = { ok: true; device: DeviceInfo } | { ok: false; problem: string };
+
+export type SelfTestOutcome = { ok: true; test: SelfTest } | { ok: false; problem: string };
+
+/** What to run, and what only the page knows. */
+export interface Order {
+  readonly plan: Plan;
+  readonly info: HostInfo;
+  /** Whether the page is hidden right now; `setHidden` says when that changes. */
+  readonly hidden: boolean;
+  /** A partial result of the same plan to go on with. */
+  readonly earlier: Result | undefined;
+}
+
+const visibility = pageVisibility();
 
 /** Does `work` on this worker's GPU; a missing GPU is an answer, not an error. */
 async function onHost<T>(
@@ -19,7 +37,13 @@ async function onHost<T>(
 ): Promise<T | { ok: false; problem: string }> {
   if (navigator.gpu === undefined) return { ok: false, problem: "this browser offers no WebGPU in workers" };
   try {
-    return await work({ gpu: navigator.gpu, info });
+    return await work({
+      gpu: navigator.gpu,
+      info,
+      clock: systemClock,
+      visibility,
+      deadlineSeconds: DEADLINE_SECONDS,
+    });
   } catch (error) {
     if (error instanceof NoDevice) return { ok: false, problem: error.message };
     throw error;
@@ -27,8 +51,12 @@ async function onHost<T>(
 }
 
 const engine = {
-  run: (plan: Plan, info: HostInfo, onProgress: (progress: Progress) => void): Promise<RunOutcome> =>
-    onHost(info, async (host) => ({ ok: true, result: await run(plan, host, onProgress) })),
+  run({ plan, info, hidden, earlier }: Order, port: MessagePort): Promise<RunOutcome> {
+    visibility.set(hidden);
+    const options = earlier === undefined ? {} : { earlier };
+    const onProgress = (progress: Progress) => port.postMessage(progress);
+    return onHost(info, async (host) => ({ ok: true, result: await run(plan, host, onProgress, options) }));
+  },
 
   inspect: (info: HostInfo): Promise<InspectOutcome> =>
     onHost(info, async (host) => {
@@ -36,8 +64,22 @@ const engine = {
       gpu.close();
       return { ok: true, device: gpu.info };
     }),
+
+  /** An instrument that fails its own test is an answer as well. */
+  selfTest: (info: HostInfo, say: (label: string) => void): Promise<SelfTestOutcome> =>
+    onHost(info, async (host): Promise<SelfTestOutcome> => {
+      try {
+        return { ok: true, test: await selfTest(host, say) };
+      } catch (error) {
+        if (error instanceof NoDevice) throw error;
+        return { ok: false, problem: error instanceof Error ? error.message : String(error) };
+      }
+    }),
+
+  setHidden: (hidden: boolean): void => visibility.set(hidden),
 };
 
 export type Engine = typeof engine;
 
+beat();
 Comlink.expose(engine);

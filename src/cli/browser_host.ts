@@ -3,7 +3,7 @@
 import { existsSync } from "node:fs";
 import { basename } from "node:path";
 import type { Browser, Page } from "playwright";
-import type { InspectOutcome, RunOutcome } from "../app/worker";
+import type { InspectOutcome, RunOutcome, SelfTestOutcome } from "../app/worker";
 import type { Progress } from "../engine/run";
 import type { Plan } from "../plan";
 import { unknownName } from "../plan";
@@ -90,13 +90,29 @@ export function runInBrowser(
   });
 }
 
+export interface Inspected {
+  readonly name: string;
+  readonly path: string;
+  readonly outcome: InspectOutcome;
+}
+
+const inspected = async (page: Page, found: FoundBrowser, browser: Browser): Promise<Inspected> => ({
+  name: `${found.engine} ${browser.version()}`,
+  path: found.path,
+  outcome: await page.evaluate(() => window.tokenroof.inspect()),
+});
+
 /** What the adapter says of itself in this browser. */
-export function inspectBrowser(
+export const inspectBrowser = (choice: BrowserChoice): Promise<Inspected> => withPage(choice, inspected);
+
+/** The same, told to `onInspected` first, and then the self-test of the instruments, where there is an adapter. */
+export function examineBrowser(
   choice: BrowserChoice,
-): Promise<{ name: string; path: string; outcome: InspectOutcome }> {
-  return withPage(choice, async (page, found, browser) => ({
-    name: `${found.engine} ${browser.version()}`,
-    path: found.path,
-    outcome: await page.evaluate(() => window.tokenroof.inspect()),
-  }));
+  onInspected: (found: Inspected) => void,
+): Promise<SelfTestOutcome | undefined> {
+  return withPage(choice, async (page, found, browser) => {
+    const about = await inspected(page, found, browser);
+    onInspected(about);
+    return about.outcome.ok ? page.evaluate(() => window.tokenroof.selfTest()) : undefined;
+  });
 }

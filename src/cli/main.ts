@@ -1,6 +1,7 @@
 import { presets, unknownName } from "../plan";
 import { modelIds } from "../workloads";
 import { chipsCommand } from "./commands/chips";
+import { compareCommand } from "./commands/compare";
 import { doctorCommand } from "./commands/doctor";
 import { linkCommand, reportCommand } from "./commands/report";
 import { runCommand } from "./commands/run";
@@ -15,6 +16,8 @@ const usage = `tokenroof COMMAND [WORDS] [OPTIONS]
                          --browser chromium|chrome|msedge|firefox|PATH   --browser-arg ARG   --host browser|node
                          --out FILE   --format markdown|json|csv   --require-hardware
   report FILE|LINK     print the report of a result     --format markdown|json|csv
+  compare A B          is B faster than A? files or links; what differs is told first   --format markdown|json|csv
+                         exit 1 where a cell of B is slower or fails, 4 where nothing can be told
   link FILE            print a link that holds a result --page URL
   chips [ID]           the reference chips and where each figure is from   --json
   doctor               what would run here, and what to do about what would not   --browser …  --host node
@@ -30,6 +33,7 @@ const commands: Readonly<
 > = {
   run: runCommand,
   report: reportCommand,
+  compare: compareCommand,
   link: linkCommand,
   chips: chipsCommand,
   doctor: (_words, options) => doctorCommand(options),

@@ -2,9 +2,11 @@
 
 import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
+import { systemClock } from "../engine/clock";
 import { NoDevice, openDevice } from "../engine/device";
-import type { Host } from "../engine/host";
+import { alwaysVisible, DEADLINE_SECONDS, type Host } from "../engine/host";
 import { type Progress, run } from "../engine/run";
+import { type SelfTest, selfTest } from "../engine/self_test";
 import type { Plan } from "../plan";
 import type { DeviceInfo, Result } from "../result";
 import { hasGpuDevice } from "./browsers";
@@ -32,6 +34,9 @@ async function createHost(): Promise<Host> {
   Object.assign(globalThis, webgpu.globals);
   return {
     gpu: webgpu.create(TOGGLES),
+    clock: systemClock,
+    visibility: alwaysVisible,
+    deadlineSeconds: DEADLINE_SECONDS,
     info: {
       kind: "node",
       agent: `Node ${process.versions.node}, Dawn, ${process.platform} ${process.arch}`,
@@ -65,3 +70,6 @@ export const inspectNode = (): Promise<DeviceInfo> =>
     gpu.close();
     return gpu.info;
   });
+
+/** The self-test of the instruments on Dawn. */
+export const selfTestInNode = (): Promise<SelfTest> => onDawn((host) => selfTest(host, () => {}));

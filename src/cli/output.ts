@@ -2,6 +2,7 @@ import { chips } from "../chips";
 import { unknownName } from "../plan";
 import { type Format, formats } from "../report/formats";
 import { report } from "../report/report";
+import type { Report } from "../report/report_types";
 import type { Result } from "../result";
 import { Exit, ExitCode } from "./exit";
 
@@ -12,6 +13,10 @@ export function formatNamed(name: string): Format {
   return found;
 }
 
-export const printReport = (result: Result, format: Format): void => {
-  process.stdout.write(formats[format](report(result, chips)));
+/** Prints a report of any kind. */
+export const print = (what: Report, format: Format): void => {
+  process.stdout.write(formats[format](what));
 };
+
+/** Prints the report of a result. */
+export const printReport = (result: Result, format: Format): void => print(report(result, chips), format);

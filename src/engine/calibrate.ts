@@ -1,41 +1,34 @@
 // The instruments, measured before anything else: what a clock, a timestamp and an await can resolve here.
 
 import type { Instruments } from "../result";
+import { median } from "../statistics";
+import type { Clock } from "./clock";
 import type { Gpu } from "./device";
 import { type Launch, prepare } from "./launch";
-import type { Timer } from "./timer";
+import { createTimer, type Timer } from "./timer";
 
-export const median = (values: readonly number[]): number => {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
-};
-
-/** The smallest step of performance.now(), in seconds. */
-function clockStep(): number {
-  const giveUp = performance.now() + 300;
+/** The smallest step of the clock, in seconds. */
+function clockStep(clock: Clock): number {
+  const giveUp = clock.now() + 0.3;
   let step = Number.POSITIVE_INFINITY;
-  for (let last = performance.now(), seen = 0; seen < 50 && last < giveUp; ) {
-    const now = performance.now();
+  for (let last = clock.now(), seen = 0; seen < 50 && last < giveUp; ) {
+    const now = clock.now();
     if (now > last) {
       step = Math.min(step, now - last);
       seen++;
       last = now;
     }
   }
-  return Number.isFinite(step) ? step / 1000 : 0.1;
+  return Number.isFinite(step) ? step : 0.1;
 }
 
 /** The median of up to 20 runs in seconds; fewer where they take more than a second together. */
-async function typical(run: () => Promise<unknown>): Promise<number> {
+async function typical(clock: Clock, run: () => Promise<unknown>): Promise<number> {
   const times: number[] = [];
-  for (
-    let began = performance.now();
-    times.length < 20 && (times.length < 5 || performance.now() - began < 1000);
-  ) {
-    const start = performance.now();
+  for (const began = clock.now(); times.length < 20 && (times.length < 5 || clock.now() - began < 1); ) {
+    const start = clock.now();
     await run();
-    times.push((performance.now() - start) / 1000);
+    times.push(clock.now() - start);
   }
   return median(times);
 }
@@ -53,16 +46,18 @@ async function timestampQuantum(timer: Timer, launch: Launch): Promise<number> {
 }
 
 /** Measures the instruments; takes from 0.2 s to about 4 s, where the browser reports completion from a slow timer. */
-export async function calibrate(gpu: Gpu, timer: Timer): Promise<Instruments> {
+export async function calibrate(gpu: Gpu): Promise<Instruments> {
+  const timer = createTimer(gpu);
   const launch = await prepare(gpu, undefined, { kernel: "empty", shape: { mark: 1 } }, "f32", "1 thread");
   try {
-    await timer.span(launch, 10, 0);
+    launch.compiled.firstRun ??= await timer.span(launch, 1, 0);
+    const { clock } = gpu;
     const { queue } = gpu.device;
-    const completionFloor = await typical(() => {
+    const completionFloor = await typical(clock, () => {
       queue.submit([]);
       return gpu.await(queue.onSubmittedWorkDone(), "an empty submit");
     });
-    const submitCost = await typical(() => {
+    const submitCost = await typical(clock, () => {
       const encoder = gpu.device.createCommandEncoder();
       const pass = encoder.beginComputePass();
       launch.encode(pass, 0, 1);
@@ -76,13 +71,13 @@ export async function calibrate(gpu: Gpu, timer: Timer): Promise<Instruments> {
     const many = completionFloor > 0.02 ? 4000 : 1000;
     const costs: number[] = [];
     for (let i = 0; i < 5; i++) {
-      const a = await timer.span(launch, few, 0);
-      const b = await timer.span(launch, many, 0);
+      const a = await timer.span(launch, few, 1e-6);
+      const b = await timer.span(launch, many, 1e-6);
       const elapsed = b.gpu !== null && a.gpu !== null ? b.gpu - a.gpu : b.wall - a.wall;
       costs.push(elapsed / (many - few));
     }
     return {
-      clockStep: clockStep(),
+      clockStep: clockStep(clock),
       timestampQuantum: timer.timestamps ? await timestampQuantum(timer, launch) : null,
       completionFloor,
       submitCost,
@@ -90,5 +85,6 @@ export async function calibrate(gpu: Gpu, timer: Timer): Promise<Instruments> {
     };
   } finally {
     launch.destroy();
+    timer.destroy();
   }
 }

@@ -1,10 +1,13 @@
-// Is the kernel right? Asked before any sample is taken.
+// Is the kernel right? Asked before any sample is taken, and once more after the last one.
 
 import { kernelOf } from "../kernels";
 import { type DType, roundoff, sizeOf, strideOf } from "../kernels/kernel";
+import type { Span } from "../result";
+import { uniform } from "../statistics";
 import { type Gpu, guarded } from "./device";
 import { f16Value } from "./f16";
 import { type Launch, readBack } from "./launch";
+import type { Timer } from "./timer";
 
 /** Implementations may flush smaller numbers to zero (WGSL 15.7.2). */
 const smallestNormal: Readonly<Record<DType, number>> = { f32: 2 ** -126, f16: 2 ** -14 };
@@ -21,36 +24,93 @@ export function spread(size: number, most: number): number[] {
   return [...picked.add(0).add(size - 1)].sort((a, b) => a - b);
 }
 
+/** How much of the float64 reference may be computed, in products. */
+interface Budget {
+  /** For one element in the part of every workgroup: as a rule enough for all of them. */
+  readonly everyGroup: number;
+  /** For as many more in each part as this allows. All workgroups run one text: a wrong thread is wrong in all of them. */
+  readonly more: number;
+}
+
+export const THOROUGH: Budget = { everyGroup: 2e8, more: 2e7 };
+/** While tuning, and after timing. */
+export const CURSORY: Budget = { everyGroup: 1e7, more: 4e6 };
+
+/** However cheap they are: looking at each costs something too. */
+const MOST_ELEMENTS = 2 ** 15;
+
+/** Elements of the last row and of the last column that are compared besides: edges are where tiles end early. */
+const EDGE = 24;
+
+/** The elements to compare: some in the part of every workgroup, as far as the budget allows, and the edges. */
+function spots(launch: Launch, budget: Budget): { spots: Map<number, Set<number>>; coverage: number } {
+  const { shape, output } = launch;
+  const kernel = kernelOf(launch.kernel);
+  const tuning = kernel.tunings[launch.tuning]!;
+  const { rows, columns } = output.operand;
+  const perElement = kernel.products(shape);
+  const groups = kernel.workgroups(shape, tuning);
+  const affordable = Math.max(64, Math.floor(budget.everyGroup / perElement));
+  const most = Math.min(MOST_ELEMENTS, budget.more / perElement);
+  const perGroup = Math.max(1, Math.floor(most / groups));
+  const random = uniform(launch.seed);
+  const found = new Map<number, Set<number>>();
+  const add = (row: number, column: number) => {
+    const known = found.get(row) ?? new Set<number>();
+    found.set(row, known.add(column));
+  };
+  if (rows * columns <= most) {
+    for (let row = 0; row < rows; row++) found.set(row, new Set(spread(columns, columns)));
+    return { spots: found, coverage: 1 };
+  }
+  for (const group of spread(groups, affordable)) {
+    for (let i = 0; i < perGroup; i++) {
+      const spot = kernel.spot(shape, tuning, group, Math.floor(random() * 2 ** 32));
+      if (spot !== undefined) add(...spot);
+    }
+  }
+  for (const column of spread(columns, EDGE)) add(rows - 1, column);
+  for (const row of spread(rows, EDGE)) add(row, columns - 1);
+  return { spots: found, coverage: Math.min(1, affordable / groups) };
+}
+
+/** FNV-1a of 32-bit words, in hexadecimal. */
+function hash(bytes: ArrayBuffer): string {
+  let state = 0x811c9dc5;
+  for (const word of new Uint32Array(bytes, 0, bytes.byteLength >> 2)) {
+    state = Math.imul(state ^ word, 0x01000193);
+    state ^= state >>> 15;
+  }
+  return (state >>> 0).toString(16).padStart(8, "0");
+}
+
+const outputBytes = ({ output: { operand }, dtype }: Launch) =>
+  operand.rows * strideOf(operand.columns) * sizeOf[operand.type ?? dtype];
+
+function poison(gpu: Gpu, { output: { buffer } }: Launch): void {
+  gpu.device.queue.writeBuffer(buffer, 0, new Uint32Array(buffer.size / 4).fill(POISON));
+}
+
 export interface Check {
   /** Elements that were compared with the reference; all of them were looked at for poison. */
   readonly elements: number;
+  /** Workgroups of whose output an element was compared, as a share of all. */
+  readonly coverage: number;
   /** Largest |error| / magnitude. */
   readonly error: number;
   readonly tolerance: number;
 }
 
 /**
- * Runs one dispatch into a poisoned output and compares it with the float64 reference: every element
- * must have been written, and `rows` × `columns` of them, spread over the whole, must agree. Throws an
- * error that says which element is wrong and by how much.
+ * Compares an output with the float64 reference of what the dispatch of this number in the rotation reads: every
+ * element must be finite, and the chosen ones must agree. Throws an error that says which is wrong and by how much.
  */
-export async function check(gpu: Gpu, launch: Launch, rows = 8, columns = 48): Promise<Check> {
+function compare(launch: Launch, bytes: ArrayBuffer, dispatch: number, budget: Budget): Check {
   const kernel = kernelOf(launch.kernel);
-  const { operand, buffer } = launch.output;
+  const { operand } = launch.output;
   const stride = strideOf(operand.columns);
   const stored = operand.type ?? launch.dtype;
-  const element = sizeOf[stored];
-
-  const bytes = await guarded(gpu, `checking ${launch.kernel}`, async () => {
-    gpu.device.queue.writeBuffer(buffer, 0, new Uint32Array(buffer.size / 4).fill(POISON));
-    const encoder = gpu.device.createCommandEncoder();
-    const pass = encoder.beginComputePass();
-    launch.encode(pass, 0, 1);
-    pass.end();
-    gpu.device.queue.submit([encoder.finish()]);
-    return readBack(gpu, buffer, operand.rows * stride * element);
-  });
-  const raw = element === 4 ? new Float32Array(bytes) : new Uint16Array(bytes);
+  const raw = sizeOf[stored] === 4 ? new Float32Array(bytes) : new Uint16Array(bytes);
   const at = (row: number, column: number) => {
     const value = raw[row * stride + column]!;
     return raw instanceof Uint16Array ? f16Value(value) : value;
@@ -66,13 +126,16 @@ export async function check(gpu: Gpu, launch: Launch, rows = 8, columns = 48): P
     }
   }
 
+  const inputs = launch.inputs(dispatch);
   const tolerance = kernel.tolerance(launch.shape, launch.dtype);
-  const checkedColumns = spread(operand.columns, columns);
-  const checkedRows = spread(operand.rows, rows);
+  const { spots: chosen, coverage } = spots(launch, budget);
   let worst = 0;
-  for (const row of checkedRows) {
-    kernel.reference(launch.shape, launch.inputs, row, checkedColumns).forEach(({ value, magnitude }, i) => {
-      const column = checkedColumns[i]!;
+  let elements = 0;
+  for (const [row, set] of chosen) {
+    const columns = [...set];
+    elements += columns.length;
+    kernel.reference(launch.shape, inputs, row, columns).forEach(({ value, magnitude }, i) => {
+      const column = columns[i]!;
       // The output's own rounding is not the arithmetic's error, nor is a tiny number that was flushed to zero.
       const storing =
         roundoff[stored] * Math.abs(value) +
@@ -87,5 +150,49 @@ export async function check(gpu: Gpu, launch: Launch, rows = 8, columns = 48): P
       }
     });
   }
-  return { elements: checkedRows.length * checkedColumns.length, error: worst, tolerance };
+  return { elements, coverage, error: worst, tolerance };
+}
+
+/**
+ * Runs one dispatch into a poisoned output and compares it with the float64 reference: every element must have
+ * been written, and some in the part of every workgroup must agree. `budget` bounds the reference. Throws where that
+ * is not so. Returns also the dispatch's span: it may have been the shader's first run.
+ */
+export async function check(
+  gpu: Gpu,
+  timer: Timer,
+  launch: Launch,
+  budget = THOROUGH,
+): Promise<Check & { readonly span: Span }> {
+  await guarded(gpu, `checking ${launch.kernel}`, () => poison(gpu, launch));
+  const span = await timer.span(launch, 1, 0);
+  const bytes = await readBack(gpu, launch.output.buffer, outputBytes(launch));
+  return { ...compare(launch, bytes, timer.lastDispatch(launch), budget), span };
+}
+
+/**
+ * Looks at what the last timed dispatch left behind: it must agree with the reference as well, and a fresh run on
+ * the same memory must give the same bits, or the kernel that was timed is not the one that was checked. Returns
+ * their hash. Throws where that is not so.
+ */
+export async function checkAfter(gpu: Gpu, timer: Timer, launch: Launch): Promise<string> {
+  const { buffer } = launch.output;
+  const dispatch = timer.lastDispatch(launch);
+  const bytes = await readBack(gpu, buffer, outputBytes(launch));
+  compare(launch, bytes, dispatch, CURSORY);
+  await guarded(gpu, `checking ${launch.kernel}`, () => {
+    poison(gpu, launch);
+    const encoder = gpu.device.createCommandEncoder();
+    const pass = encoder.beginComputePass();
+    launch.encode(pass, dispatch, 1);
+    pass.end();
+    gpu.device.queue.submit([encoder.finish()]);
+  });
+  const [left, fresh] = [hash(bytes), hash(await readBack(gpu, buffer, outputBytes(launch)))];
+  if (left !== fresh) {
+    throw new Error(
+      `${launch.kernel}: the output after timing (${left}) is not that of a fresh run (${fresh}): what was timed is not what was checked`,
+    );
+  }
+  return fresh;
 }

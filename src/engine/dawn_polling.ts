@@ -2,7 +2,7 @@
 // away from a software adapter. Sleeping through most of the expected time first leaves the core alone.
 // https://github.com/dawn-gpu/node-webgpu
 
+import { type Clock, sleep } from "./clock";
+
 /** Sleeps through `expected` seconds, but for the last twentieth. */
-export function sleepThrough(expected: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, 950 * expected));
-}
+export const sleepThrough = (clock: Clock, expected: number): Promise<void> => sleep(clock, 0.95 * expected);

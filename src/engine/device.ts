@@ -3,14 +3,12 @@
 
 import type { DType } from "../kernels/kernel";
 import type { DeviceInfo } from "../result";
+import { type Clock, NoAnswer, sleep, withDeadline } from "./clock";
 import { isFirefox, nudge } from "./firefox_nudge";
 import type { Host } from "./host";
 
 /** The environment cannot do it: no adapter, or no device from it. */
 export class NoDevice extends Error {}
-
-/** An await that passed its deadline. The device may only be busy. */
-class NoAnswer extends Error {}
 
 /** The device is gone; nothing more can be measured on it. */
 export class DeviceLost extends Error {}
@@ -27,14 +25,15 @@ const LIMITS = [
   "maxComputeWorkgroupsPerDimension",
 ] as const;
 
-const DEADLINE_SECONDS = 30;
-
 /** How long the news of a lost device may take to follow its first consequences. */
-const LOSS_MS = 2000;
+const LOSS_SECONDS = 2;
 
 export interface Gpu {
   readonly device: GPUDevice;
   readonly info: DeviceInfo;
+  readonly clock: Clock;
+  /** The seed of a stream of random numbers that nothing else on this device has; 16 streams follow each. */
+  freshSeed(): number;
   readonly limits: Readonly<Record<(typeof LIMITS)[number], number>>;
   has(feature: GPUFeatureName): boolean;
   /** Phones have less memory, and drivers with less patience. */
@@ -42,12 +41,12 @@ export interface Gpu {
   /** Whether waiting for the GPU keeps a core busy: see dawn_polling.ts. */
   readonly polls: boolean;
   /**
-   * Awaits a promise of the device. Throws DeviceLost when the device goes first, and an Error that names
-   * `what` after 30 s.
+   * Awaits a promise of the device. Throws DeviceLost when the device goes first, and NoAnswer, which names
+   * `what`, at the host's deadline.
    */
   await<T>(promise: Promise<T>, what: string): Promise<T>;
-  /** After an error: throws DeviceLost where the device is gone, which explains the error. */
-  assertAlive(): Promise<void>;
+  /** After an error: throws DeviceLost or NoAnswer where the device is gone or stuck, which explains the error. */
+  assertAlive(error: unknown): Promise<void>;
   close(): void;
 }
 
@@ -65,17 +64,48 @@ function softwareReason(adapter: GPUAdapter, { vendor, architecture, device, des
   return marked ? "the browser marks the adapter as a software fallback" : null;
 }
 
+/** "discrete GPU", "integrated GPU" or "CPU" where the browser says so, which Chromium does to developers only. */
+function typeOf(info: GPUAdapterInfo): string {
+  const type = "type" in info ? info.type : "";
+  return typeof type === "string" ? type : "";
+}
+
+/** How an adapter describes itself: what it is told apart from another by. */
+const described = (info: GPUAdapterInfo): string =>
+  [info.description || [info.vendor, info.architecture].filter(Boolean).join(" "), typeOf(info)]
+    .filter(Boolean)
+    .join(", ");
+
+/** Other adapters than the one in use, as they describe themselves: a machine may have a second GPU. */
+async function othersThan(used: GPUAdapter, { gpu, clock, deadlineSeconds }: Host): Promise<string[]> {
+  const request = Promise.resolve(gpu.requestAdapter({ powerPreference: "low-power" })).catch(() => null);
+  const other = await withDeadline(clock, request, "asking for other adapters", deadlineSeconds);
+  if (other === null || described(other.info) === described(used.info)) return [];
+  return [described(other.info)].filter((text) => text !== "");
+}
+
 /** Opens the adapter's device with all the features and limits that kernels use. Throws NoDevice. */
-export async function openDevice({ gpu, info: host }: Host): Promise<Gpu> {
-  const adapter = await gpu.requestAdapter({ powerPreference: "high-performance" });
+export async function openDevice(host: Host, seed = 1): Promise<Gpu> {
+  const { gpu, info: hostInfo, clock, deadlineSeconds } = host;
+  const answered = <T>(promise: Promise<T>, what: string) =>
+    withDeadline(clock, promise, what, deadlineSeconds).catch((error: unknown) => {
+      throw new NoDevice(`${error instanceof Error ? error.message : error}`);
+    });
+  const adapter = await answered(
+    gpu.requestAdapter({ powerPreference: "high-performance" }),
+    "asking for an adapter",
+  );
   if (adapter === null) throw new NoDevice("WebGPU is here, but it has no adapter for this machine");
   const features = FEATURES.filter((feature) => adapter.features.has(feature));
   const limits = Object.fromEntries(LIMITS.map((limit) => [limit, adapter.limits[limit]])) as Gpu["limits"];
-  const device = await adapter
-    .requestDevice({ requiredFeatures: features, requiredLimits: limits })
-    .catch((error: unknown) => {
-      throw new NoDevice(`the adapter gave no device: ${error instanceof Error ? error.message : error}`);
-    });
+  const device = await answered(
+    adapter
+      .requestDevice({ requiredFeatures: features, requiredLimits: limits })
+      .catch((error: unknown): never => {
+        throw new Error(`the adapter gave no device: ${error instanceof Error ? error.message : error}`);
+      }),
+    "asking for a device",
+  );
 
   let loss: DeviceLost | undefined;
   const lost = device.lost.then(({ reason, message }): never => {
@@ -92,36 +122,34 @@ export async function openDevice({ gpu, info: host }: Host): Promise<Gpu> {
     architecture,
     device: name,
     description,
+    type: typeOf(adapter.info),
+    others: await othersThan(adapter, host).catch(() => []),
     software: softwareReason(adapter, adapter.info),
     features: [...features],
     limits,
   };
 
+  let seeds = 0;
   const opened: Gpu = {
     device,
     info,
+    clock,
+    freshSeed: () => (seed + 16 * seeds++) >>> 0,
     limits,
     has: (feature) => device.features.has(feature),
-    mobile: host.mobile,
-    polls: host.kind === "node",
+    mobile: hostInfo.mobile,
+    polls: hostInfo.kind === "node",
     async await(promise, what) {
       if (loss !== undefined) throw loss;
-      const stopNudging = isFirefox(host.agent) ? nudge(device.queue) : undefined;
-      let timer: ReturnType<typeof setTimeout> | undefined;
-      const deadline = new Promise<never>((_, reject) => {
-        timer = setTimeout(
-          () => reject(new NoAnswer(`${what}: no answer in ${DEADLINE_SECONDS} s`)),
-          DEADLINE_SECONDS * 1000,
-        );
-      });
+      const stopNudging = isFirefox(hostInfo.agent) ? nudge(clock, device.queue) : undefined;
       try {
-        return await Promise.race([promise, lost, deadline]);
+        return await withDeadline(clock, Promise.race([promise, lost]), what, deadlineSeconds);
       } finally {
-        clearTimeout(timer);
         stopNudging?.();
       }
     },
-    async assertAlive() {
+    async assertAlive(cause) {
+      if (cause instanceof NoAnswer) throw cause;
       if (loss !== undefined) throw loss;
       const buffer = device.createBuffer({
         size: 4,
@@ -130,9 +158,9 @@ export async function openDevice({ gpu, info: host }: Host): Promise<Gpu> {
       try {
         await opened.await(buffer.mapAsync(GPUMapMode.READ), "a sign of life");
       } catch (error) {
-        if (error instanceof NoAnswer) return;
+        if (error instanceof NoAnswer) throw error;
         // Firefox rejects what was pending before it says that the device is lost.
-        await Promise.race([lost, new Promise((resolve) => setTimeout(resolve, LOSS_MS))]);
+        await Promise.race([lost, sleep(clock, LOSS_SECONDS)]);
         throw new DeviceLost("device lost: it gives no sign of life");
       } finally {
         buffer.destroy();

@@ -6,29 +6,36 @@ import { gridOf } from "../kernels/prelude";
 import { randomAt } from "../kernels/random";
 import { type Gpu, guarded } from "./device";
 import { f16Bits } from "./f16";
-import { compile } from "./pipeline";
+import { compile, type Pipeline } from "./pipeline";
 import type { Weights } from "./weights";
 
 /** A bind group each: more would cost more host time than the measurement takes. */
 const MAX_PIECES = 4096;
-
-const ACTIVATION_SEED = 0x5eed;
 
 export interface Launch {
   readonly kernel: KernelName;
   readonly shape: AnyShape;
   readonly dtype: DType;
   readonly tuning: string;
-  readonly compileSeconds: number;
+  readonly compiled: Pipeline;
+  /** Of its activations, which no other launch on this device shares: stale output does not pass for fresh. */
+  readonly seed: number;
   readonly output: { readonly operand: Operand; readonly buffer: GPUBuffer };
   /** Bytes that the dispatches rotate through; 0 where nothing is streamed. */
   readonly rotation: number;
-  /** The inputs that dispatch number 0 reads. */
-  readonly inputs: readonly Matrix[];
-  /** Encodes `count` dispatches, from number `from` of the rotation on. */
-  encode(pass: GPUComputePassEncoder, from: number, count: number): void;
+  /** The inputs that dispatch number `dispatch` of the rotation reads. */
+  inputs(dispatch: number): readonly Matrix[];
+  /** Encodes `count` dispatches, from number `from` of the rotation on, `step` further each time. */
+  encode(pass: GPUComputePassEncoder, from: number, count: number, step?: number): void;
   destroy(): void;
 }
+
+/** The same launch with all dispatches on the same memory, which a cache may then hold. */
+export const atOnePlace = (launch: Launch): Launch => ({
+  ...launch,
+  inputs: () => launch.inputs(0),
+  encode: (pass, _from, count) => launch.encode(pass, 0, count, 0),
+});
 
 /** Writes activations: seeded random numbers, zero in the padding. */
 function uploadActivations(
@@ -74,7 +81,9 @@ export async function prepare(
       `${name}: ${tooLarge.name} has ${bytesOf(tooLarge, dtype)} bytes, a binding holds ${binding}`,
     );
   }
-  const { pipeline, compileSeconds } = await compile(gpu, name, tuning, shape, dtype);
+  const compiled = await compile(gpu, name, tuning, shape, dtype);
+  const { pipeline } = compiled;
+  const seed = gpu.freshSeed();
 
   const streamed = operands.filter(({ role }) => role === "weights" || role === "kv-cache");
   const groups =
@@ -106,21 +115,16 @@ export async function prepare(
         Uint32Array.from(kernel.fields, (field) => shape[field]!),
       );
 
-      const inputs: Matrix[] = [];
+      const activations = new Map<Operand, Matrix>();
       const fixed = new Map<Operand, GPUBuffer>();
       operands.forEach((operand, i) => {
-        if (streamed.includes(operand)) {
-          const stride = strideOf(operand.columns);
-          const piece = groups[0]![streamed.indexOf(operand)]!;
-          inputs.push((row, column) => piece.at(row * stride + column));
-          return;
-        }
+        if (streamed.includes(operand)) return;
         const usage =
           operand === output ? GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST : GPUBufferUsage.COPY_DST;
         const buffer = own(bytesOf(operand, dtype), GPUBufferUsage.STORAGE | usage);
         fixed.set(operand, buffer);
         if (operand !== output)
-          inputs.push(uploadActivations(gpu, operand, dtype, buffer, ACTIVATION_SEED + i));
+          activations.set(operand, uploadActivations(gpu, operand, dtype, buffer, seed + i));
       });
 
       const layout = pipeline.getBindGroupLayout(0);
@@ -145,16 +149,24 @@ export async function prepare(
         shape,
         dtype,
         tuning: tuningName,
-        compileSeconds,
+        compiled,
+        seed,
         output: { operand: output, buffer: fixed.get(output)! },
         rotation:
           streamed.reduce((sum, operand) => sum + bytesOf(operand, dtype), 0) *
           (streamed.length > 0 ? groups.length : 0),
-        inputs,
-        encode(pass, from, count) {
+        inputs: (dispatch) =>
+          operands.slice(0, -1).map((operand): Matrix => {
+            const known = activations.get(operand);
+            if (known !== undefined) return known;
+            const stride = strideOf(operand.columns);
+            const piece = groups[dispatch % groups.length]![streamed.indexOf(operand)]!;
+            return (row, column) => piece.at(row * stride + column);
+          }),
+        encode(pass, from, count, step = 1) {
           pass.setPipeline(pipeline);
           for (let i = 0; i < count; i++) {
-            pass.setBindGroup(0, bindGroups[(from + i) % bindGroups.length]!);
+            pass.setBindGroup(0, bindGroups[(from + i * step) % bindGroups.length]!);
             pass.dispatchWorkgroups(grid[0], grid[1]);
           }
         },

@@ -1,140 +1,127 @@
-// One cell: check, warm up, then rounds of spans until the slope is known well enough.
+// One cell: check, warm up, then rounds of spans between two readings of the reference kernel.
 
 import type { AnyShape, Call } from "../kernels";
 import type { DType } from "../kernels/kernel";
-import type { Preset } from "../plan";
-import type { Instruments, Measurement, Span } from "../result";
-import { median } from "./calibrate";
-import { check } from "./check";
-import type { Gpu } from "./device";
-import { prepare } from "./launch";
-import type { Timer } from "./timer";
+import type { Measurement } from "../result";
+import { check, checkAfter } from "./check";
+import { sleep } from "./clock";
+import { type Effort, efforts } from "./effort";
+import type { Visibility } from "./host";
+import { atOnePlace, type Launch, prepare } from "./launch";
+import { DISCARD_ABOVE, type ReferenceKernel } from "./reference";
+import { type Instrument, type Rounds, takeRounds } from "./rounds";
+import { warmUp } from "./warmup";
 import type { Weights } from "./weights";
 
-/** How much trouble is taken with one cell. */
-export interface Effort {
-  readonly minRounds: number;
-  readonly maxRounds: number;
-  /** Stop when half the interquartile range is below this share of the median. */
-  readonly spread: number;
-  readonly warmupSeconds: number;
-  /** No more rounds are begun after this. */
-  readonly cellSeconds: number;
-  readonly minSpanSeconds: number;
+/** A cell in whose midst the page was hidden is begun again so often at most. */
+const MAX_HIDDEN = 2;
+
+/** How long a throttled device is left alone before it is measured again. */
+const REST_SECONDS = 1;
+
+/** How long a hidden page is waited for. After that the cell is measured all the same, and says so. */
+const HIDDEN_SECONDS = 60;
+
+/** Everything that a cell is measured with. */
+export interface Bench extends Instrument {
+  readonly weights: Weights | undefined;
+  readonly reference: ReferenceKernel | undefined;
+  readonly visibility: Visibility;
 }
 
-export const efforts: Readonly<Record<Preset, Effort>> = {
-  smoke: { minRounds: 6, maxRounds: 6, spread: 1, warmupSeconds: 0, cellSeconds: 1, minSpanSeconds: 0.002 },
-  quick: {
-    minRounds: 6,
-    maxRounds: 10,
-    spread: 0.02,
-    warmupSeconds: 0.1,
-    cellSeconds: 1.5,
-    minSpanSeconds: 0.016,
-  },
-  standard: {
-    minRounds: 10,
-    maxRounds: 40,
-    spread: 0.01,
-    warmupSeconds: 0.5,
-    cellSeconds: 4,
-    minSpanSeconds: 0.016,
-  },
-  rigorous: {
-    minRounds: 20,
-    maxRounds: 200,
-    spread: 0.005,
-    warmupSeconds: 1,
-    cellSeconds: 15,
-    minSpanSeconds: 0.033,
-  },
-};
-
-/** Seconds per dispatch of a round of spans of n, 2n and 3n dispatches: the least-squares slope. */
-const slope = ([first, , last]: readonly Span[], time: (span: Span) => number): number =>
-  (time(last!) - time(first!)) / (last!.dispatches - first!.dispatches);
-
-/** The shortest span that these instruments time to half a percent. */
-function spanSeconds(instruments: Instruments, timestamps: boolean, effort: Effort): number {
-  const { clockStep, completionFloor, timestampQuantum } = instruments;
-  return timestamps
-    ? Math.max(effort.minSpanSeconds, 200 * (timestampQuantum ?? 0))
-    : Math.max(effort.minSpanSeconds, 200 * clockStep, Math.min(20 * completionFloor, 0.5));
+export interface Cell {
+  readonly call: Call;
+  /** What one dispatch does, with `pieces` of them in the call. */
+  readonly piece: Call;
+  readonly pieces: number;
+  readonly dtype: DType;
+  readonly tuning: string;
 }
 
-function converged(samples: readonly number[], { minRounds, maxRounds, spread }: Effort): boolean {
-  if (samples.length < minRounds) return false;
-  if (samples.length >= maxRounds) return true;
-  const sorted = [...samples].sort((a, b) => a - b);
-  const quartile = (share: number) => sorted[Math.round(share * (sorted.length - 1))]!;
-  return quartile(0.75) - quartile(0.25) <= 2 * spread * median(samples);
+/** Rounds of a warm launch with what the reference kernel said before and after. */
+interface Attempt {
+  readonly rounds: Rounds;
+  readonly readings: [number, number] | null;
+  readonly warmup: NonNullable<Measurement["warmup"]>;
+  readonly estimate: number;
+  readonly hidden: boolean;
+}
+
+async function attempt(bench: Bench, launch: Launch, effort: Effort): Promise<Attempt> {
+  const { reference, visibility } = bench;
+  const { estimate, ...warmup } = await warmUp(bench, launch, effort);
+  const before = await reference?.read();
+  const { hidden, timesHidden } = visibility;
+  const wasHidden = () => visibility.hidden || visibility.timesHidden > timesHidden;
+  const rounds = await takeRounds(bench, launch, estimate, effort, () => !hidden && wasHidden());
+  const after = await reference?.read();
+  const readings: Attempt["readings"] = before === undefined || after === undefined ? null : [before, after];
+  return { rounds, readings, warmup, estimate, hidden: hidden || wasHidden() };
+}
+
+/** Resolves when the page is visible, or after a minute: nobody may ever look at it. */
+const visible = ({ gpu: { clock }, visibility }: Bench) =>
+  Promise.race([visibility.whenVisible(), sleep(clock, HIDDEN_SECONDS)]);
+
+/** Attempts until one was neither throttled nor hidden, a few at most. */
+async function steadyAttempt(
+  bench: Bench,
+  launch: Launch,
+  effort: Effort,
+): Promise<Attempt & { repeats: number }> {
+  const { reference, gpu } = bench;
+  for (let repeats = 0; ; repeats++) {
+    await visible(bench);
+    const tried = await attempt(bench, launch, effort);
+    const throttled = tried.readings?.some((reading) => (reference?.slowdown(reading) ?? 0) > DISCARD_ABOVE);
+    if (!(tried.hidden && repeats < MAX_HIDDEN) && !(throttled && repeats < effort.rests))
+      return { ...tried, repeats };
+    if (throttled) await sleep(gpu.clock, REST_SECONDS);
+  }
+}
+
+/** The same, on memory that a cache may hold. Short: it is a remark, no figure of its own. */
+async function whenCached(
+  bench: Bench,
+  launch: Launch,
+  { estimate, rounds: { clock: by } }: Attempt,
+): Promise<Measurement["cacheHot"]> {
+  const effort = { ...efforts.smoke, minSpanSeconds: 0.008 };
+  const { timing, clock } = await takeRounds(bench, atOnePlace(launch), estimate, effort);
+  return clock === by ? timing : null;
+}
+
+/** Keeps the device busy for so long, then takes rounds again: what is left when it is hot. */
+async function sustained(
+  bench: Bench,
+  launch: Launch,
+  seconds: number,
+  effort: Effort,
+  { estimate, rounds: { clock: by } }: Attempt,
+): Promise<Measurement["sustained"]> {
+  const began = bench.gpu.clock.now();
+  const block = Math.max(1, Math.round(0.1 / estimate));
+  while (bench.gpu.clock.now() - began < seconds) await bench.timer.span(launch, block, estimate);
+  const { timing, clock } = await takeRounds(bench, launch, estimate, effort);
+  return clock === by ? { seconds: bench.gpu.clock.now() - began, timing } : null;
 }
 
 /**
- * Measures a call. `piece` is what one dispatch does, with `pieces` of them in the call. Throws, before
- * any sample is taken, when the kernel fails its check.
+ * Measures a call, and once more after `sustain` seconds of load where that is not 0. Throws, before any sample is
+ * taken, when the kernel fails its check, and after the last one when its output has changed.
  */
-export async function measure(
-  gpu: Gpu,
-  timer: Timer,
-  instruments: Instruments,
-  weights: Weights | undefined,
-  cell: { call: Call; piece: Call; pieces: number; dtype: DType; tuning: string },
-  effort: Effort,
-): Promise<Measurement> {
+export async function measure(bench: Bench, cell: Cell, effort: Effort, sustain = 0): Promise<Measurement> {
+  const { gpu, timer, weights } = bench;
   const { call, piece, pieces, dtype, tuning } = cell;
-  const launch = await prepare(
-    gpu,
-    weights,
-    piece as Pick<Call, "kernel"> & { shape: AnyShape },
-    dtype,
-    tuning,
-  );
+  // The pairing of a kernel with its shape was checked where the call was made.
+  const described = piece as Pick<Call, "kernel"> & { shape: AnyShape };
+  const launch = await prepare(gpu, weights, described, dtype, tuning);
   try {
-    const checked = await check(gpu, launch);
-
-    // Warm up by time; the estimate of one dispatch grows better on the way.
-    let estimate = 0;
-    const warm = performance.now() + effort.warmupSeconds * 1000;
-    for (
-      let dispatches = 1;
-      ;
-      dispatches = Math.min(2 * dispatches, Math.max(1, Math.floor(0.05 / estimate)))
-    ) {
-      const { gpu: stamped, wall } = await timer.span(launch, dispatches, estimate);
-      estimate = Math.max((stamped ?? wall) / dispatches, 1e-8);
-      if (
-        performance.now() >= warm &&
-        (estimate * dispatches >= effort.minSpanSeconds / 2 || dispatches >= 65_536)
-      )
-        break;
-    }
-
-    const spans: Span[] = [];
-    const samples: number[] = [];
-    let clock: Measurement["clock"] = timer.timestamps ? "timestamp-query" : "wall";
-    const began = performance.now();
-    while (!converged(samples, effort)) {
-      const enough = performance.now() - began >= effort.cellSeconds * 1000;
-      if (enough && samples.length >= effort.minRounds) break;
-      const n = Math.max(
-        1,
-        Math.ceil(spanSeconds(instruments, clock === "timestamp-query", effort) / estimate),
-      );
-      const round: Span[] = [];
-      for (const dispatches of [n, 2 * n, 3 * n]) round.push(await timer.span(launch, dispatches, estimate));
-      if (clock === "timestamp-query" && round.some((span) => span.gpu === null)) {
-        // Timestamps that cannot be true: start again by the wall clock.
-        clock = "wall";
-        spans.length = 0;
-        samples.length = 0;
-        continue;
-      }
-      spans.push(...round);
-      const stamped = clock === "timestamp-query";
-      samples.push(slope(round, (span) => (stamped ? span.gpu! : span.wall)));
-    }
+    const { span, ...checked } = await check(gpu, timer, launch);
+    launch.compiled.firstRun ??= span;
+    const steady = await steadyAttempt(bench, launch, effort);
+    const { rounds, readings, warmup, hidden, repeats } = steady;
+    const hash = await checkAfter(gpu, timer, launch);
     return {
       status: "measured",
       call,
@@ -143,10 +130,18 @@ export async function measure(
       piece,
       pieces,
       rotation: launch.rotation,
-      clock,
-      timing: { kind: "spans", spans },
-      check: checked,
-      compileSeconds: launch.compileSeconds,
+      clock: rounds.clock,
+      timing: rounds.timing,
+      stopped: rounds.stopped,
+      warmup,
+      firstRun: launch.compiled.firstRun,
+      cacheHot: effort.cacheHot && launch.rotation > 0 ? await whenCached(bench, launch, steady) : null,
+      sustained: sustain === 0 ? null : await sustained(bench, launch, sustain, effort, steady),
+      readings,
+      repeats,
+      hidden,
+      check: { ...checked, hash },
+      compileSeconds: launch.compiled.compileSeconds,
     };
   } finally {
     launch.destroy();

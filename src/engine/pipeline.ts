@@ -1,11 +1,14 @@
 import { type AnyShape, type AnyTuning, type KernelName, kernelOf } from "../kernels";
 import type { DType } from "../kernels/kernel";
 import { render, type Source } from "../kernels/prelude";
+import type { Span } from "../result";
 import type { Gpu } from "./device";
 
 export interface Pipeline {
   readonly pipeline: GPUComputePipeline;
   readonly compileSeconds: number;
+  /** Its first dispatch on this device, once there was one: drivers put off work until then. */
+  firstRun: Span | undefined;
 }
 
 /** The tunings of a kernel that this device's limits allow for this shape, default first. */
@@ -42,12 +45,12 @@ export function compile(
 }
 
 async function compileSource(gpu: Gpu, name: KernelName, { code, lines }: Source): Promise<Pipeline> {
-  const began = performance.now();
+  const began = gpu.clock.now();
   const module = gpu.device.createShaderModule({ label: name, code });
   const descriptor = { label: name, layout: "auto", compute: { module, entryPoint: "main" } } as const;
   try {
     const pipeline = await gpu.await(gpu.device.createComputePipelineAsync(descriptor), `compiling ${name}`);
-    return { pipeline, compileSeconds: (performance.now() - began) / 1000 };
+    return { pipeline, compileSeconds: gpu.clock.now() - began, firstRun: undefined };
   } catch (cause) {
     const { messages } = await gpu.await(module.getCompilationInfo(), `compiling ${name}`);
     const [error] = messages.filter(({ type }) => type === "error");

@@ -3,18 +3,26 @@
 
 import type { Call } from "../kernels";
 import { workOf } from "../kernels";
+import { MAX_STEPS } from "../kernels/fma";
 import { type DType, sizeOf } from "../kernels/kernel";
 import type { TuningRecord } from "../result";
 import type { Gpu } from "./device";
+import type { Effort } from "./effort";
 import { prepare } from "./launch";
 import type { Timer } from "./timer";
-import { HOPELESS, quickTime, tune } from "./tune";
+import { candidates, HOPELESS, quickTime, tune } from "./tune";
 import { largestPiece, type Weights } from "./weights";
 
 const MIB = 2 ** 20;
 
 /** A dispatch of arithmetic should take about this long: far above its own cost, far below a watchdog. */
 const FMA_SECONDS = 0.004;
+
+/** Calls at which a tuning that does not suit this device shows without costing seconds. */
+const trials: Partial<Record<"fma" | "read" | "copy", Call>> = {
+  read: { kernel: "read", shape: { groups: 128, words: 64 } },
+  copy: { kernel: "copy", shape: { words: 2 ** 13 } },
+};
 
 /** Where each sweep begins: small enough for any device. */
 export const firstCalls = {
@@ -28,19 +36,22 @@ async function fmaCalls(gpu: Gpu, timer: Timer, dtype: DType): Promise<Call[]> {
   const launch = await prepare(gpu, undefined, firstCalls.fma, dtype, "64 threads");
   const seconds = await quickTime(timer, launch).finally(launch.destroy);
   let growth = FMA_SECONDS / seconds;
-  const steps = Math.max(16, Math.min(4096, Math.round((64 * growth) / 8) * 8));
+  const steps = Math.max(16, Math.min(MAX_STEPS[dtype], Math.round((64 * growth) / 8) * 8));
   growth /= steps / 64;
   const invocations = Math.max(1024, Math.min(2 ** 20, 2 ** Math.round(Math.log2(8192 * growth))));
   return [2, 4, 8].map((chains) => ({ kernel: "fma", shape: { invocations, chains, steps } }));
 }
 
+/** What a dispatch streams where there is no search for the fastest: enough to see that it works. */
+const UNSEARCHED_BYTES = 4 * MIB;
+
 /** A quarter of the weights at most, so that every dispatch reads what the last ones did not. */
-function streamBytes(gpu: Gpu, weights: Weights): number {
-  return Math.min(largestPiece(gpu), weights.bytes / 4);
+function streamBytes(gpu: Gpu, weights: Weights, { search }: Effort): number {
+  return Math.min(largestPiece(gpu), weights.bytes / 4, search ? Number.POSITIVE_INFINITY : UNSEARCHED_BYTES);
 }
 
-function readCalls(gpu: Gpu, weights: Weights): Call[] {
-  const budget = streamBytes(gpu, weights);
+function readCalls(gpu: Gpu, weights: Weights, effort: Effort): Call[] {
+  const budget = streamBytes(gpu, weights, effort);
   const vec4 = 4 * sizeOf[weights.dtype];
   const sizes = [[64 * MIB, 512], [64 * MIB, 4096], ...(budget >= 256 * MIB ? [[256 * MIB, 8192]] : [])] as [
     number,
@@ -52,42 +63,50 @@ function readCalls(gpu: Gpu, weights: Weights): Call[] {
   }));
 }
 
-function copyCalls(gpu: Gpu, weights: Weights): Call[] {
-  const bytes = Math.min(64 * MIB, streamBytes(gpu, weights));
+function copyCalls(gpu: Gpu, weights: Weights, effort: Effort): Call[] {
+  const bytes = Math.min(64 * MIB, streamBytes(gpu, weights, effort));
   return [{ kernel: "copy", shape: { words: Math.floor(bytes / 4 / sizeOf[weights.dtype]) } }];
 }
 
 export type Probe = keyof typeof firstCalls;
 export const probes: readonly Probe[] = ["fma", "read", "copy"];
 
-/** The call and the tuning at which a probe is fastest here, and its rate: FLOP/s for fma, byte/s for the others. */
+/** The call and the tuning at which a probe is fastest here. */
 export interface BestProbe {
   readonly call: Call;
   readonly tuning: string;
-  readonly rate: number;
   readonly records: readonly TuningRecord[];
 }
 
-/** Sweeps a probe. Throws when no variant of it passes its check. */
-export async function sweep(gpu: Gpu, timer: Timer, weights: Weights, probe: Probe): Promise<BestProbe> {
+/** Sweeps a probe, as far as `effort` goes. Throws when no variant of it passes its check. */
+export async function sweep(
+  gpu: Gpu,
+  timer: Timer,
+  weights: Weights,
+  probe: Probe,
+  effort: Effort,
+): Promise<BestProbe> {
   const { dtype } = weights;
   const calls =
     probe === "fma"
       ? await fmaCalls(gpu, timer, dtype)
-      : (probe === "read" ? readCalls : copyCalls)(gpu, weights);
+      : (probe === "read" ? readCalls : copyCalls)(gpu, weights, effort);
   const records: TuningRecord[] = [];
-  let best: Omit<BestProbe, "records"> | undefined;
+  let best: (Omit<BestProbe, "records"> & { readonly rate: number }) | undefined;
+  const trial = trials[probe];
   let promising: readonly string[] | undefined;
-  for (const call of calls) {
+  for (const call of [...(trial ? [trial] : []), ...(effort.search ? calls : calls.slice(0, 1))]) {
+    promising ??= candidates(gpu, call, dtype, effort);
     const { record, secondsPerDispatch } = await tune(gpu, timer, weights, call, dtype, promising);
     records.push({ ...record, shapeClass: Object.values(call.shape).join("x") });
     const { flops, bytes } = workOf(call, dtype);
     const rate = (probe === "fma" ? flops : bytes) / secondsPerDispatch;
-    if (best === undefined || rate > best.rate) best = { call, tuning: record.picked, rate };
+    if (call !== trial && (best === undefined || rate > best.rate))
+      best = { call, tuning: record.picked, rate };
     // What is far behind at one shape is not tried at the next.
     promising = Object.keys(record.tried).filter(
       (name) => (record.tried[name] ?? Infinity) < HOPELESS * secondsPerDispatch,
     );
   }
-  return { ...best!, records };
+  return { call: best!.call, tuning: best!.tuning, records };
 }

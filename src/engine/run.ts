@@ -1,21 +1,24 @@
-// Runs a plan: instruments, roofs, then every cell, each on its own: a cell that fails takes nothing with it.
+// Runs a plan: instruments, roofs, then every cell, each on its own: a cell that fails takes nothing with it,
+// and a device that is lost is replaced.
 
-import type { Call } from "../kernels";
-import { kernelOf } from "../kernels";
-import { type DType, sizeOf } from "../kernels/kernel";
+import { type Call, kernelOf, workOf } from "../kernels";
+import type { DType } from "../kernels/kernel";
 import { type Plan, workloadsOf } from "../plan";
-import { type Instruments, type Outcome, type Result, SCHEMA, type TuningRecord } from "../result";
-import { callName, layerParameters, modelConfig, parameters } from "../workloads";
-import { calibrate } from "./calibrate";
-import { type Gpu, openDevice, unsupported } from "./device";
+import { type Outcome, type Result, SCHEMA, samplesOf } from "../result";
+import { median } from "../statistics";
+import { callName } from "../workloads";
+import { cacheCurve } from "./cache_curve";
+import type { Clock } from "./clock";
+import { unsupported } from "./device";
+import { efforts } from "./effort";
 import type { Host } from "./host";
-import { efforts, measure } from "./measure";
+import { measure } from "./measure";
 import { divide, type Roofs } from "./pieces";
 import { fittingTunings } from "./pipeline";
 import { firstCalls, type Probe, probes, sweep } from "./roof";
-import { createTimer, type Timer } from "./timer";
-import { tune } from "./tune";
-import { allocateWeights, largestPiece, type Weights } from "./weights";
+import { isGone, openSession, type Session } from "./session";
+import { candidates, tune } from "./tune";
+import { largestPiece } from "./weights";
 
 export interface Progress {
   /** What is being done: "measuring matmul 512x3072x2048 f32". */
@@ -25,42 +28,45 @@ export interface Progress {
   readonly elapsedSeconds: number;
   /** Expected time to the end, from the pace so far; null before there is one. */
   readonly etaSeconds: number | null;
+  /** The cell under way, which is lost if the run ends here; null between cells. */
+  readonly cell: { readonly call: Call; readonly dtype: DType } | null;
   /** Everything measured so far, as a partial result: what is kept when the run is cancelled. */
   readonly result: Result;
 }
 
-/**
- * Weights below this could stay in a large last-level cache from one token to the next. On a phone, whose
- * browser is ended rather than refused memory, it is also the most.
- */
-const MIN_WEIGHTS = 2 ** 28;
+export interface RunOptions {
+  /** Of all random data; drawn where absent. */
+  readonly seed?: number;
+  /** A partial result of the same plan to go on with: its cells are kept and not measured again. */
+  readonly earlier?: Result;
+}
+
+/** So many devices lost in a row without a cell measured in between, and there is no point in another. */
+const MAX_LOSSES = 3;
 
 const message = (error: unknown) => (error instanceof Error ? error.message : String(error)).slice(0, 400);
 
 /** Takes one unit of work off the list after another and says how long the rest will take. */
-function pacer(total: number, onProgress: (progress: Progress) => void, result: Result) {
-  const began = performance.now();
+function pacer(total: number, clock: Clock, onProgress: (progress: Progress) => void, result: Result) {
+  const began = clock.now();
   let done = 0;
-  const report = (label: string) => {
-    const elapsedSeconds = (performance.now() - began) / 1000;
-    const etaSeconds = done === 0 ? null : (elapsedSeconds / done) * (total - done);
-    onProgress({ label, done, total, elapsedSeconds, etaSeconds, result });
-  };
+  let skipped = 0;
   return {
-    report,
+    report(label: string, cell: Progress["cell"] = null) {
+      const elapsedSeconds = clock.now() - began;
+      const timed = done - skipped;
+      const etaSeconds = timed <= 0 ? null : (elapsedSeconds / timed) * (total - done);
+      onProgress({ label, done, total, elapsedSeconds, etaSeconds, cell, result });
+    },
     finish() {
       done++;
     },
+    /** Already there, from an earlier run. */
+    skip() {
+      done++;
+      skipped++;
+    },
   };
-}
-
-/** The device, and what has been learnt about it for one type. */
-interface Bench {
-  readonly gpu: Gpu;
-  readonly timer: Timer;
-  readonly instruments: Instruments;
-  readonly weights: Weights;
-  readonly roofs: Roofs;
 }
 
 /** Every distinct call of the plan's workloads, in the order in which they come. */
@@ -71,152 +77,197 @@ function callsOf(result: Result): Call[] {
   return [...calls.values()];
 }
 
-async function allocate(gpu: Gpu, plan: Plan, dtype: DType, result: Result): Promise<Weights> {
-  const wanted = Math.max(
-    MIN_WEIGHTS,
-    ...plan.model.map((id) => parameters(modelConfig(id)) * sizeOf[dtype]),
-  );
-  const budget = gpu.mobile ? Math.min(plan.memory, MIN_WEIGHTS) : plan.memory;
-  let bytes = plan.model.length > 0 ? Math.min(budget, wanted) : budget;
-  for (;;) {
-    try {
-      const weights = await allocateWeights(gpu, dtype, bytes);
-      for (const model of plan.model) {
-        const config = modelConfig(model);
-        const layers = Math.floor(weights.bytes / (layerParameters(config) * sizeOf[dtype]));
-        result.residency.push({
-          model,
-          dtype,
-          layers: Math.min(layers, config.num_hidden_layers),
-          ofLayers: config.num_hidden_layers,
-          bytes: weights.bytes,
-        });
-      }
-      return weights;
-    } catch (error) {
-      await gpu.assertAlive();
-      if (bytes <= 2 ** 25) throw error;
-      bytes = Math.floor(bytes / 2);
-    }
-  }
-}
-
-/** Measures one call and never throws, except for the loss of the device. */
-async function runCell(
-  { gpu, timer, instruments, weights, roofs }: Bench,
-  plan: Plan,
-  call: Call,
-  tunings: TuningRecord[],
-): Promise<Outcome> {
-  const { dtype } = weights;
-  try {
-    const binding = Math.min(largestPiece(gpu), weights.bytes);
-    const { piece, pieces } = divide(call, dtype, roofs, binding);
-    const kernel = kernelOf(piece.kernel);
-    const shapeClass = kernel.shapeClass(piece.shape);
-    const fitting = fittingTunings(gpu, piece.kernel, piece.shape, dtype);
-    let record = tunings.find(
-      (each) =>
-        each.kernel === piece.kernel &&
-        each.dtype === dtype &&
-        each.shapeClass === shapeClass &&
-        fitting.includes(each.picked),
-    );
-    if (record === undefined) {
-      ({ record } = await tune(gpu, timer, weights, piece, dtype));
-      tunings.push(record);
-    }
-    const cell = { call, piece, pieces, dtype, tuning: record.picked };
-    return await measure(gpu, timer, instruments, weights, cell, efforts[plan.preset]);
-  } catch (error) {
-    await gpu.assertAlive();
-    return { status: "failed", call, dtype, error: message(error) };
-  }
-}
-
-/** Sweeps and measures the probes of one type; a probe that fails is recorded and leaves a cautious guess. */
-async function runProbes(
-  bench: Omit<Bench, "roofs">,
-  plan: Plan,
-  result: Result,
-  pace: ReturnType<typeof pacer>,
-): Promise<Roofs> {
-  const { gpu, timer, instruments, weights } = bench;
-  const { dtype } = weights;
-  const rates: Record<Probe, number> = { fma: 1e10, read: 2e9, copy: 2e9 };
-  for (const probe of probes) {
-    pace.report(`measuring the roof: ${probe} ${dtype}`);
-    try {
-      const { call, tuning, rate, records } = await sweep(gpu, timer, weights, probe);
-      rates[probe] = rate;
-      result.tunings.push(...records);
-      const cell = { call, piece: call, pieces: 1, dtype, tuning };
-      result.outcomes.push(await measure(gpu, timer, instruments, weights, cell, efforts[plan.preset]));
-    } catch (error) {
-      await gpu.assertAlive();
-      result.outcomes.push({ status: "failed", call: firstCalls[probe], dtype, error: message(error) });
-    }
-    pace.finish();
-  }
-  return { flops: rates.fma, bandwidth: rates.read };
-}
-
-/**
- * Runs a plan on the host's GPU. Resolves with a Result in every case but one: it throws NoDevice when
- * there is no GPU device to begin with. When the device is lost on the way, the Result is partial and
- * says so.
- */
-export async function run(plan: Plan, host: Host, onProgress: (progress: Progress) => void): Promise<Result> {
-  const gpu = await openDevice(host);
-  const result: Result = {
+function emptyResult(plan: Plan, host: Host, seed: number): Result {
+  return {
     schema: SCHEMA,
     tool: { version: __VERSION__, commit: __COMMIT__ },
     createdAt: new Date().toISOString(),
+    seed,
     completion: { status: "partial", reason: "not finished" },
     host: host.info,
-    device: gpu.info,
+    device: {
+      vendor: "",
+      architecture: "",
+      device: "",
+      description: "",
+      type: "",
+      others: [],
+      software: null,
+      features: [],
+      limits: {},
+    },
     instruments: null,
+    reference: null,
+    cacheCurve: [],
+    incidents: [],
     plan,
     workloads: workloadsOf(plan),
     residency: [],
     tunings: [],
     outcomes: [],
   };
-  const calls = callsOf(result);
-  const types = plan.dtype.filter((dtype) => unsupported(gpu, dtype) === undefined);
-  const pace = pacer(1 + types.length * (probes.length + calls.length), onProgress, result);
-  const timer = createTimer(gpu);
-  let weights: Weights | undefined;
-  try {
-    pace.report("calibrating the instruments");
-    const instruments = await calibrate(gpu, timer);
-    result.instruments = instruments;
-    pace.finish();
+}
 
-    for (const dtype of plan.dtype) {
-      const reason = unsupported(gpu, dtype);
-      if (reason !== undefined) {
-        for (const call of calls) result.outcomes.push({ status: "skipped", call, dtype, reason });
+/** Measures one call, with the tuning that is best for its class here. */
+async function measureCall(
+  session: Session,
+  result: Result,
+  call: Call,
+  dtype: DType,
+  roofs: Roofs,
+): Promise<Outcome> {
+  const { gpu, timer } = session;
+  const { plan, tunings } = result;
+  const weights = await session.weightsOf(dtype);
+  const { piece, pieces } = divide(call, dtype, roofs, Math.min(largestPiece(gpu), weights.bytes));
+  const shapeClass = kernelOf(piece.kernel).shapeClass(piece.shape);
+  const fitting = fittingTunings(gpu, piece.kernel, piece.shape, dtype);
+  let record = tunings.find(
+    (each) =>
+      each.kernel === piece.kernel &&
+      each.dtype === dtype &&
+      each.shapeClass === shapeClass &&
+      fitting.includes(each.picked),
+  );
+  if (record === undefined) {
+    const names = candidates(gpu, piece, dtype, efforts[plan.preset]);
+    ({ record } = await tune(gpu, timer, weights, piece, dtype, names));
+    tunings.push(record);
+  }
+  const cell = { call, piece, pieces, dtype, tuning: record.picked };
+  return measure(session, cell, efforts[plan.preset], plan.sustain);
+}
+
+/** Sweeps a probe and measures its best variant. The cache curve is taken along with the first one that reads. */
+async function measureProbe(session: Session, result: Result, probe: Probe, dtype: DType): Promise<Outcome> {
+  const { gpu, timer } = session;
+  const weights = await session.weightsOf(dtype);
+  const effort = efforts[result.plan.preset];
+  const { call, tuning, records } = await sweep(gpu, timer, weights, probe, effort);
+  result.tunings.push(...records);
+  if (effort.cacheHot && probe === "read" && result.cacheCurve.length === 0) {
+    const largest = Math.min(largestPiece(gpu), weights.bytes / 2, 2 ** 28);
+    result.cacheCurve = await cacheCurve(gpu, timer, weights, tuning, largest);
+  }
+  return measure(session, { call, piece: call, pieces: 1, dtype, tuning }, effort);
+}
+
+/** FLOP/s and byte/s that the probes of a type reached; a cautious guess where one failed. */
+function roofsOf({ outcomes }: Result, dtype: DType): Roofs {
+  const best = (probe: Probe, guess: number) => {
+    const rates = outcomes.flatMap((outcome) => {
+      if (outcome.status !== "measured" || outcome.call.kernel !== probe || outcome.dtype !== dtype)
+        return [];
+      if (outcome.timing.kind !== "spans") return [];
+      const { flops, bytes } = workOf(outcome.call, dtype);
+      return [(probe === "fma" ? flops : bytes) / median(samplesOf(outcome.timing, outcome.clock))];
+    });
+    return rates.length === 0 ? guess : Math.max(...rates);
+  };
+  return { flops: best("fma", 1e10), bandwidth: best("read", 2e9) };
+}
+
+/** What a unit of a run measures: a probe, which finds its own call, or a call of the plan. */
+type Unit = { readonly dtype: DType; readonly call: Call; readonly probe?: Probe };
+
+function unitsOf(plan: Plan, calls: readonly Call[]): Unit[] {
+  return plan.dtype.flatMap((dtype): Unit[] => [
+    ...probes.map((probe) => ({ dtype, call: firstCalls[probe], probe })),
+    ...calls.map((call) => ({ dtype, call })),
+  ]);
+}
+
+/** Whether an earlier run got to this unit, with whatever outcome. */
+const isDone = ({ outcomes }: Result, calls: readonly Call[]) => {
+  const asked = new Set(calls.map(callName));
+  return ({ dtype, call, probe }: Unit): boolean =>
+    outcomes.some(
+      (outcome) =>
+        outcome.dtype === dtype &&
+        (probe === undefined
+          ? callName(outcome.call) === callName(call)
+          : outcome.call.kernel === probe && !asked.has(callName(outcome.call))),
+    );
+};
+
+/**
+ * Runs a plan on the host's GPU. Resolves with a Result in every case but one: it throws NoDevice when
+ * there is no GPU device to begin with. A cell on which the device is lost, or does not answer, is reported as failed
+ * and the run goes on with the next on a fresh device; where there is none to be had, the Result is partial.
+ */
+export async function run(
+  plan: Plan,
+  host: Host,
+  onProgress: (progress: Progress) => void,
+  { seed = Math.floor(Math.random() * 2 ** 32), earlier }: RunOptions = {},
+): Promise<Result> {
+  const { clock } = host;
+  const runBegan = clock.now() - (earlier?.reference?.readings.at(-1)?.at ?? 0);
+  const result: Result = earlier ?? emptyResult(plan, host, seed);
+  result.completion = { status: "partial", reason: "not finished" };
+  const calls = callsOf(result);
+  const units = unitsOf(plan, calls);
+  const done = units.map(isDone(result, calls));
+  const pace = pacer(units.length + 1, clock, onProgress, result);
+
+  let session: Session | undefined;
+  let losses = 0;
+  const replace = (error: unknown) => {
+    result.incidents.push({ at: clock.now() - runBegan, says: message(error) });
+    session?.close();
+    session = undefined;
+    if (++losses === MAX_LOSSES)
+      throw new Error(`${losses} devices lost in a row, the last one: ${message(error)}`);
+  };
+
+  pace.report("calibrating the instruments");
+  session = await openSession(host, result, runBegan).catch((error: unknown) => {
+    // A device that was lost so soon is replaced like any other; no device at all is another matter.
+    if (!isGone(error)) throw error;
+    replace(error);
+    return undefined;
+  });
+  pace.finish();
+
+  try {
+    for (const [i, { dtype, call, probe }] of units.entries()) {
+      if (done[i]) {
+        pace.skip();
         continue;
       }
-      pace.report(`filling memory with random ${dtype} weights`);
-      weights?.destroy();
-      weights = await allocate(gpu, plan, dtype, result);
-      const roofs = await runProbes({ gpu, timer, instruments, weights }, plan, result, pace);
-      for (const call of calls) {
-        pace.report(`measuring ${callName(call)} ${dtype}`);
-        const bench = { gpu, timer, instruments, weights, roofs };
-        result.outcomes.push(await runCell(bench, plan, call, result.tunings));
-        pace.finish();
+      const what =
+        probe === undefined
+          ? `measuring ${callName(call)} ${dtype}`
+          : `measuring the roof: ${probe} ${dtype}`;
+      pace.report(what, { call, dtype });
+      try {
+        session ??= await openSession(host, result, runBegan);
+        const reason = unsupported(session.gpu, dtype);
+        if (reason !== undefined) {
+          if (probe === undefined) result.outcomes.push({ status: "skipped", call, dtype, reason });
+        } else if (probe !== undefined) {
+          result.outcomes.push(await measureProbe(session, result, probe, dtype));
+        } else {
+          result.outcomes.push(await measureCall(session, result, call, dtype, roofsOf(result, dtype)));
+        }
+        losses = 0;
+      } catch (error) {
+        // Whatever it says, a device that has gone explains it.
+        const cause = await (session?.gpu.assertAlive(error) ?? Promise.reject(error)).then(
+          () => error,
+          (gone: unknown) => gone,
+        );
+        result.outcomes.push({ status: "failed", call, dtype, error: message(cause) });
+        if (isGone(cause)) replace(cause);
+        else if (session === undefined) throw cause;
       }
+      pace.finish();
     }
     result.completion = { status: "complete" };
   } catch (error) {
     result.completion = { status: "partial", reason: message(error) };
   } finally {
-    weights?.destroy();
-    timer.destroy();
-    gpu.close();
+    session?.close();
   }
   pace.report("done");
   return result;

@@ -3,8 +3,9 @@
 import { type AnyShape, type Call, kernelOf } from "../kernels";
 import type { DType } from "../kernels/kernel";
 import type { TuningRecord } from "../result";
-import { check } from "./check";
+import { CURSORY, check } from "./check";
 import type { Gpu } from "./device";
+import type { Effort } from "./effort";
 import { type Launch, prepare } from "./launch";
 import { fittingTunings } from "./pipeline";
 import type { Timer } from "./timer";
@@ -13,11 +14,11 @@ import type { Weights } from "./weights";
 /** Below this, a difference between two candidates is taken for noise and the earlier one is kept. */
 const WORTHWHILE = 0.97;
 
+/** A single dispatch that takes longer is timed well enough by one span. */
+const LONG_SECONDS = 0.15;
+
 /** A candidate this many times slower than the best is not worth a second look. */
 export const HOPELESS = 3;
-
-/** What is timed must take this much longer than what it is compared with, or clocks decide and not kernels. */
-const DIFFERENCE_SECONDS = 0.01;
 
 /** Seconds per dispatch: the slope between n and 3n dispatches, free of what a submit and an await cost. */
 async function slope(timer: Timer, launch: Launch, n: number, estimate: number) {
@@ -38,21 +39,33 @@ export async function quickTime(
 ): Promise<number> {
   const first = await timer.span(launch, 1, 0);
   const once = first.gpu ?? first.wall;
-  if (once > HOPELESS * Math.max(limit, 0.05)) return once;
+  // Long enough to be told by itself.
+  if (once > LONG_SECONDS && once > HOPELESS * (Number.isFinite(limit) ? limit : 0)) return once;
   let n = 1;
   let found = await slope(timer, launch, n, once);
-  while (found.difference < DIFFERENCE_SECONDS && n < 8192) {
+  while (found.difference < timer.tells && n < 8192) {
     n *= 4;
     found = await slope(timer, launch, n, found.seconds);
   }
-  if (found.difference > 5 * DIFFERENCE_SECONDS) return found.seconds;
+  if (found.difference > 5 * timer.tells) return found.seconds;
   const again = await slope(timer, launch, n, found.seconds);
   return Math.min(found.seconds, again.seconds);
 }
 
+/** The tunings to try: all that the device's limits allow, or the first of them and the last, which differ most. */
+export function candidates(
+  gpu: Gpu,
+  { kernel, shape }: Pick<Call, "kernel"> & { shape: AnyShape },
+  dtype: DType,
+  { search }: Effort,
+): string[] {
+  const fitting = fittingTunings(gpu, kernel, shape, dtype);
+  return search ? fitting : [...new Set([...fitting.slice(0, 1), ...fitting.slice(-1)])];
+}
+
 /**
- * Tries every tuning, or only the `candidates`, that the device's limits allow. A tuning that does not compile or fails its check
- * is recorded as null and not timed. Throws the last such error when none is left.
+ * Tries the tunings of `names`. One that does not compile or fails its check is recorded as null and not timed.
+ * Throws the last such error when none is left.
  */
 export async function tune(
   gpu: Gpu,
@@ -60,15 +73,13 @@ export async function tune(
   weights: Weights | undefined,
   call: Pick<Call, "kernel"> & { shape: AnyShape },
   dtype: DType,
-  candidates?: readonly string[],
+  names: readonly string[],
 ): Promise<{ record: TuningRecord; secondsPerDispatch: number }> {
   const tried: Record<string, number | null> = {};
   let best: { name: string; seconds: number } | undefined;
   let problem: unknown = new Error(`no tuning of ${call.kernel} fits this device's limits`);
 
   // Compiling is most of the time, and compilers work side by side.
-  const fitting = fittingTunings(gpu, call.kernel, call.shape, dtype);
-  const names = fitting.filter((name) => candidates?.includes(name) ?? true);
   const launches = names.map((name) => prepare(gpu, weights, call, dtype, name));
   const settled = await Promise.allSettled(launches);
   try {
@@ -76,12 +87,13 @@ export async function tune(
       const name = names[i]!;
       try {
         if (outcome.status === "rejected") throw outcome.reason;
-        await check(gpu, outcome.value, 4, 32);
+        const { span } = await check(gpu, timer, outcome.value, CURSORY);
+        outcome.value.compiled.firstRun ??= span;
         const seconds = await quickTime(timer, outcome.value, best?.seconds);
         tried[name] = seconds;
         if (best === undefined || seconds < best.seconds * WORTHWHILE) best = { name, seconds };
       } catch (error) {
-        await gpu.assertAlive();
+        await gpu.assertAlive(error);
         tried[name] = null;
         problem = error;
       }

@@ -43,6 +43,7 @@ export async function allocateWeights(gpu: Gpu, dtype: DType, bytes: number): Pr
   const largest = largestPiece(gpu);
   const unit = Math.floor(Math.min(largest, align(bytes)) / ALIGNMENT) * ALIGNMENT;
   const buffers: GPUBuffer[] = [];
+  const seeds: number[] = [];
   const destroy = () => {
     for (const buffer of buffers) buffer.destroy();
   };
@@ -51,7 +52,9 @@ export async function allocateWeights(gpu: Gpu, dtype: DType, bytes: number): Pr
     await guarded(gpu, `allocating ${Math.round(bytes / 2 ** 20)} MiB of weights`, async () => {
       const tuning = fill.tunings["64 threads"]!;
       const { pipeline } = await compile(gpu, "fill", tuning, { words: 1, seed: 1 }, dtype);
-      for (let seed = 1; buffers.length * unit < bytes; seed++) {
+      while (buffers.length * unit < bytes) {
+        const seed = gpu.freshSeed();
+        seeds.push(seed);
         const size = Math.min(unit, align(bytes - buffers.length * unit));
         const buffer = gpu.device.createBuffer({
           size,
@@ -103,7 +106,7 @@ export async function allocateWeights(gpu: Gpu, dtype: DType, bytes: number): Pr
                 buffer,
                 offset,
                 size,
-                at: (index: number) => randomAt(which + 1, first + index),
+                at: (index: number) => randomAt(seeds[which]!, first + index),
               };
               offset += align(size);
               return piece;

@@ -1,5 +1,5 @@
 import wgsl from "../../shaders/attention.wgsl?raw";
-import { type Expected, type Kernel, roundoff, sizeOf } from "./kernel";
+import { type Expected, type Kernel, pick, roundoff, sizeOf, spotAt } from "./kernel";
 import { preludeFor } from "./prelude";
 
 export type AttentionShape = {
@@ -71,6 +71,17 @@ export const attention: Kernel<AttentionShape, AttentionTuning> = {
   workgroups: ({ batch, queries, heads, kvHeads }, { ROWS }) =>
     batch * kvHeads * Math.ceil((queries * (heads / kvHeads)) / ROWS),
 
+  spot({ batch, queries, heads, kvHeads, headDim }, { ROWS }, workgroup, choice) {
+    const sharing = heads / kvHeads;
+    const tiles = Math.ceil((queries * sharing) / ROWS);
+    const kvHead = Math.floor(workgroup / tiles) % kvHeads;
+    const sequence = Math.floor(workgroup / tiles / kvHeads);
+    const row = pick((workgroup % tiles) * ROWS, ROWS, queries * sharing, choice >>> 16);
+    if (row === undefined || sequence >= batch) return undefined;
+    const query = sequence * queries + Math.floor(row / sharing);
+    return spotAt(query * heads + kvHead * sharing + (row % sharing), (choice & 0xffff) % headDim);
+  },
+
   operands: ({ batch, queries, keys, heads, kvHeads, headDim }) => [
     { name: "q", rows: batch * queries * heads, columns: headDim, role: "activations" },
     { name: "k", rows: batch * kvHeads * keys, columns: headDim, role: "kv-cache" },
@@ -98,6 +109,9 @@ export const attention: Kernel<AttentionShape, AttentionTuning> = {
     const queries = Math.max(1, Math.ceil(shape.queries / perHead));
     return { ...shape, batch, queries, kvHeads, heads: (shape.heads / shape.kvHeads) * kvHeads };
   },
+
+  // The scores of a row, whichever of its elements is asked for.
+  products: (shape) => Math.min(shape.keys, shape.window) * (shape.headDim + 1),
 
   reference({ queries, keys, heads, kvHeads, headDim, window }, [q, k, v], row, columns): Expected[] {
     const head = row % heads;

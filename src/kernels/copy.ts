@@ -1,5 +1,5 @@
 import wgsl from "../../shaders/copy.wgsl?raw";
-import { type Kernel, sizeOf } from "./kernel";
+import { type Kernel, pick, sizeOf, spotAt } from "./kernel";
 import { preludeFor } from "./prelude";
 
 /** vec4s copied. */
@@ -20,6 +20,8 @@ export const copy: Kernel<CopyShape, CopyTuning> = {
   demand: ({ THREADS }) => ({ threads: THREADS, workgroupStorage: 0 }),
   prelude: (tuning, _shape, dtype) => preludeFor(dtype, tuning),
   workgroups: ({ words }, { THREADS, LOADS }) => Math.ceil(words / (THREADS * LOADS)),
+  spot: ({ words }, { THREADS, LOADS }, workgroup, choice) =>
+    spotAt(0, pick(4 * workgroup * THREADS * LOADS, 4 * THREADS * LOADS, 4 * words, choice)),
 
   operands: ({ words }) => [
     { name: "source", rows: 1, columns: 4 * words, role: "weights" },
@@ -27,6 +29,8 @@ export const copy: Kernel<CopyShape, CopyTuning> = {
   ],
 
   work: ({ words }, dtype) => ({ flops: 0, bytes: 2 * 4 * words * sizeOf[dtype] }),
+
+  products: () => 1,
 
   reference: (_shape, [source], row, columns) =>
     columns.map((column) => {

@@ -14,8 +14,10 @@ export const empty: Kernel<EmptyShape, Record<string, number>> = {
   demand: () => ({ threads: 1, workgroupStorage: 0 }),
   prelude: (tuning, _shape, dtype) => preludeFor(dtype, tuning),
   workgroups: () => 1,
+  spot: () => [0, 0],
   operands: () => [{ name: "mark", rows: 1, columns: 1, role: "output" }],
   work: () => ({ flops: 0, bytes: 0 }),
+  products: () => 1,
   reference: ({ mark }) => [{ value: mark, magnitude: 1 }],
   tolerance: () => 0,
 };

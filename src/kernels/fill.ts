@@ -1,5 +1,5 @@
 import wgsl from "../../shaders/fill.wgsl?raw";
-import { type Kernel, sizeOf } from "./kernel";
+import { type Kernel, pick, sizeOf, spotAt } from "./kernel";
 import { preludeFor } from "./prelude";
 import { randomAt } from "./random";
 
@@ -17,8 +17,11 @@ export const fill: Kernel<FillShape, FillTuning> = {
   demand: ({ THREADS }) => ({ threads: THREADS, workgroupStorage: 0 }),
   prelude: (tuning, _shape, dtype) => preludeFor(dtype, tuning),
   workgroups: ({ words }, { THREADS }) => Math.min(Math.ceil(words / THREADS), 16_384),
+  spot: ({ words }, { THREADS }, workgroup, choice) =>
+    spotAt(0, pick(4 * workgroup * THREADS, 4 * THREADS, 4 * words, choice)),
   operands: ({ words }) => [{ name: "data", rows: 1, columns: 4 * words, role: "output" }],
   work: ({ words }, dtype) => ({ flops: 0, bytes: 4 * words * sizeOf[dtype] }),
+  products: () => 1,
   reference: ({ seed }, _inputs, _row, columns) =>
     columns.map((column) => ({ value: randomAt(seed, column), magnitude: 1 })),
   tolerance: () => 0,

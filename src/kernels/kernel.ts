@@ -75,6 +75,16 @@ export interface Kernel<Shape, Tuning> {
   prelude(tuning: Tuning, shape: Shape, dtype: DType): Prelude;
   /** Workgroups in all; the engine folds them into a grid and shaders unfold it (see prelude.ts). */
   workgroups(shape: Shape, tuning: Tuning): number;
+  /**
+   * Row and column of an output element that this workgroup writes, or undefined where it writes none; another
+   * one for another `choice`, a whole number below 2^32. Checks look into every workgroup's part this way.
+   */
+  spot(
+    shape: Shape,
+    tuning: Tuning,
+    workgroup: number,
+    choice: number,
+  ): readonly [number, number] | undefined;
   /** In binding order from 1; the last is the output. */
   operands(shape: Shape): readonly Operand[];
   work(shape: Shape, dtype: DType): Work;
@@ -83,6 +93,8 @@ export interface Kernel<Shape, Tuning> {
    * long in one dispatch or one binding could not hold its weights. Absent where a call cannot be divided.
    */
   split?(shape: Shape, parts: number): Shape;
+  /** Products that the reference of one output element takes. */
+  products(shape: Shape): number;
   /** The given columns of one output row in float64. Slow: tests and spot checks only. */
   reference(shape: Shape, inputs: readonly Matrix[], row: number, columns: readonly number[]): Expected[];
   /**
@@ -91,6 +103,19 @@ export interface Kernel<Shape, Tuning> {
    */
   tolerance(shape: Shape, dtype: DType): number;
 }
+
+/** One of the numbers from `begin` up to `end` or `begin + size`, whichever comes first; undefined where there is none. */
+export function pick(begin: number, size: number, end: number, choice: number): number | undefined {
+  const count = Math.min(size, end - begin);
+  return count <= 0 ? undefined : begin + (choice % count);
+}
+
+/** Both or nothing. */
+export const spotAt = (
+  row: number | undefined,
+  column: number | undefined,
+): readonly [number, number] | undefined =>
+  row === undefined || column === undefined ? undefined : [row, column];
 
 /** Elements from one row of an operand to the next. */
 export const strideOf = (columns: number): number => Math.ceil(columns / 4) * 4;

@@ -1,5 +1,5 @@
 import wgsl from "../../shaders/matmul.wgsl?raw";
-import { dotProducts, type Kernel, sizeOf, splitRange, sumTolerance } from "./kernel";
+import { dotProducts, type Kernel, pick, sizeOf, splitRange, spotAt, sumTolerance } from "./kernel";
 import { preludeFor } from "./prelude";
 
 export type MatmulShape = { readonly M: number; readonly N: number; readonly K: number };
@@ -40,6 +40,15 @@ export const matmul: Kernel<MatmulShape, MatmulTuning> = {
   workgroups: ({ M, N }, { GROUP_M, GROUP_N, THREAD_M, THREAD_N }) =>
     Math.ceil(M / (GROUP_M * THREAD_M)) * Math.ceil(N / (GROUP_N * THREAD_N)),
 
+  spot({ M, N }, { GROUP_M, GROUP_N, THREAD_M, THREAD_N }, workgroup, choice) {
+    const [tileM, tileN] = [GROUP_M * THREAD_M, GROUP_N * THREAD_N];
+    const tilesM = Math.ceil(M / tileM);
+    return spotAt(
+      pick((workgroup % tilesM) * tileM, tileM, M, choice >>> 16),
+      pick(Math.floor(workgroup / tilesM) * tileN, tileN, N, choice & 0xffff),
+    );
+  },
+
   operands: ({ M, N, K }) => [
     { name: "a", rows: M, columns: K, role: "activations" },
     { name: "b", rows: N, columns: K, role: "weights" },
@@ -57,6 +66,8 @@ export const matmul: Kernel<MatmulShape, MatmulTuning> = {
     const more = (parts * narrow) / N;
     return { M: more < 2 ? M : splitRange(M, more), N: narrow, K };
   },
+
+  products: ({ K }) => K,
 
   reference: ({ K }, [a, b], row, columns) => dotProducts(a!, b!, K, row, columns),
 

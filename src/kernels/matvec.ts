@@ -1,5 +1,5 @@
 import wgsl from "../../shaders/matvec.wgsl?raw";
-import { dotProducts, type Kernel, sizeOf, splitRange, sumTolerance } from "./kernel";
+import { dotProducts, type Kernel, pick, sizeOf, splitRange, spotAt, sumTolerance } from "./kernel";
 import type { MatmulShape } from "./matmul";
 import { preludeFor } from "./prelude";
 
@@ -41,6 +41,9 @@ export const matvec: Kernel<MatmulShape, MatvecTuning> = {
 
   workgroups: ({ N }, { TEAMS, ROWS }) => Math.ceil(N / (TEAMS * ROWS)),
 
+  spot: ({ M, N }, { TEAMS, ROWS }, workgroup, choice) =>
+    spotAt((choice >>> 16) % M, pick(workgroup * TEAMS * ROWS, TEAMS * ROWS, N, choice & 0xffff)),
+
   operands: ({ M, N, K }) => [
     { name: "x", rows: M, columns: K, role: "activations" },
     { name: "w", rows: N, columns: K, role: "weights" },
@@ -53,6 +56,8 @@ export const matvec: Kernel<MatmulShape, MatvecTuning> = {
   }),
 
   split: ({ M, N, K }, parts) => ({ M, N: splitRange(N, parts), K }),
+
+  products: ({ K }) => K,
 
   reference: ({ K }, [x, w], row, columns) => dotProducts(x!, w!, K, row, columns),
 

@@ -1,5 +1,5 @@
 import wgsl from "../../shaders/read.wgsl?raw";
-import { type Kernel, sizeOf, sumTolerance } from "./kernel";
+import { type Kernel, pick, sizeOf, spotAt, sumTolerance } from "./kernel";
 import { preludeFor } from "./prelude";
 
 export type ReadShape = {
@@ -30,6 +30,7 @@ export const read: Kernel<ReadShape, ReadTuning> = {
   demand: ({ THREADS }) => ({ threads: THREADS, workgroupStorage: THREADS * 16 }),
   prelude: (tuning, _shape, dtype) => preludeFor(dtype, tuning),
   workgroups: ({ groups }) => groups,
+  spot: ({ groups }, _tuning, workgroup, choice) => spotAt(pick(workgroup, 1, groups, 0), choice & 3),
 
   operands: ({ groups, words }) => [
     { name: "data", rows: groups, columns: 4 * words, role: "weights" },
@@ -40,6 +41,8 @@ export const read: Kernel<ReadShape, ReadTuning> = {
     flops: 4 * groups * words,
     bytes: 4 * groups * words * sizeOf[dtype] + 16 * groups,
   }),
+
+  products: ({ words }) => words,
 
   reference({ words }, [data], row, columns) {
     return columns.map((column) => {

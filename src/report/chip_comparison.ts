@@ -1,7 +1,7 @@
 // A measured workload beside the reference chips: theirs at the roofline of their data sheets.
 
-import { type ChipBound, chipBounds } from "../analysis/compare";
-import type { Estimate } from "../analysis/statistics";
+import { type ChipBound, chipBounds } from "../analysis/chip_bounds";
+import type { Estimate } from "../analysis/estimate";
 import type { Chip } from "../chips/chip";
 import type { Result } from "../result";
 import { byteRate, estimated, flopRate, percent, significant, tokenRate, written } from "../units";

@@ -1,21 +1,25 @@
-// Version 1 of links: a Result as arrays, with what repeats kept once.
+// Version 1 of links: a Result as arrays.
 
-import { fromOffsets, offsetsOf, secondsPerDispatch } from "../analysis/statistics";
-import type { Outcome, Result } from "../result";
-
-const MIB = 2 ** 20;
-
-const digits = (value: number, count: number) => Number(value.toPrecision(count));
-
-/** An object by its field names. */
-type Fields = Readonly<Record<string, unknown>>;
+import type { CachePoint, Reference, Result } from "../result";
+import { median, robustDeviation } from "../statistics";
+import { packOutcomes, unpackOutcomes, unpackRow } from "./link_cells";
+import {
+  type Call,
+  digits,
+  type Fields,
+  isArray,
+  named,
+  packCalls,
+  unpackCalls,
+  values,
+} from "./link_tables";
 
 // The fields of version 1 in their order in a link: objects travel as arrays of their values. A field that
 // is added to the schema is added to the end of its list, and missing in older links.
 const fields = {
   tool: ["version", "commit"],
   host: ["kind", "agent", "crossOriginIsolated", "mobile", "logicalCores"],
-  device: ["vendor", "architecture", "device", "description", "software", "features"],
+  device: ["vendor", "architecture", "device", "description", "software", "features", "type", "others"],
   limits: [
     "maxBufferSize",
     "maxStorageBufferBindingSize",
@@ -25,131 +29,77 @@ const fields = {
     "maxComputeWorkgroupsPerDimension",
   ],
   instruments: ["clockStep", "timestampQuantum", "completionFloor", "submitCost", "dispatchCost"],
-  plan: ["preset", "model", "pp", "tg", "depth", "batch", "dtype", "kernel", "memory"],
+  plan: ["preset", "model", "pp", "tg", "depth", "batch", "dtype", "kernel", "memory", "sustain"],
   residency: ["model", "dtype", "layers", "ofLayers", "bytes"],
   workload: ["id", "phase", "tokens", "batch", "layers", "model"],
 } as const;
 
-const isArray = (value: unknown): value is unknown[] => Array.isArray(value);
+/** Noise within readings travels in ten-thousandths of them. */
+const NOISE_STEPS = 10_000;
 
-const values = (object: Fields, names: readonly string[]): unknown[] => names.map((name) => object[name]);
-
-/** The reverse of `values`. A value that is not there leaves its field out. */
-function named(packed: unknown, names: readonly string[]): Fields {
-  if (!isArray(packed)) return {};
-  return Object.fromEntries(
-    names.flatMap((name, i) => (packed[i] === undefined || packed[i] === null ? [] : [[name, packed[i]]])),
+/** How far the outer two of three samples are from the middle one where they are as noisy as the readings, as a share. */
+function noiseOf({ readings }: Reference): number {
+  const variances = readings.map(({ samples }) =>
+    samples.length < 3 ? 0 : ((robustDeviation(samples) / median(samples)) ** 2 * 3) / samples.length,
   );
+  const mean = variances.reduce((sum, each) => sum + each, 0) / Math.max(1, variances.length);
+  return Math.sqrt(mean) / robustDeviation([-1, 0, 1]);
 }
 
-/** Keeps each value once and gives its place. */
-function interner() {
-  const table: unknown[] = [];
-  const places = new Map<string, number>();
-  return {
-    table,
-    place(value: unknown): number {
-      const key = JSON.stringify(value);
-      const known = places.get(key);
-      if (known !== undefined) return known;
-      places.set(key, table.length);
-      return table.push(value) - 1;
-    },
-  };
-}
-
-type Call = Outcome["call"];
-
-/** Calls by place: a kernel's field names once, then the numbers of each call. */
-function packCalls() {
-  const kernels = interner();
-  const calls = interner();
-  return {
-    tables: [kernels.table, calls.table],
-    place: ({ kernel, shape }: Call) =>
-      calls.place([kernels.place([kernel, ...Object.keys(shape)]), ...Object.values(shape)]),
-  };
-}
-
-function unpackCalls(kernels: readonly unknown[], calls: readonly unknown[]): unknown[] {
-  return calls.map((call) => {
-    const [place, ...sizes] = isArray(call) ? call : [];
-    const signature = kernels[Number(place)];
-    if (!isArray(signature)) return undefined;
-    const [kernel, ...names] = signature;
-    return { kernel, shape: named(sizes, names.map(String)) };
-  });
-}
-
-function packOutcome(outcome: Outcome, place: (call: Call) => number): unknown[] {
-  const head = [place(outcome.call), outcome.dtype];
-  if (outcome.status === "skipped") return ["s", ...head, outcome.reason];
-  if (outcome.status === "failed") return ["f", ...head, outcome.error];
-  const { tuning, piece, pieces, rotation, clock, check, compileSeconds } = outcome;
-  const statistics = secondsPerDispatch(outcome);
-  const { count, median } = statistics;
-  // The median has five digits: a whole number and an exponent are shorter than "0.0046951".
-  const [mantissa = "", exponent] = median.toExponential(4).split("e");
+/** Readings in thousandths away from the first, and their noise. When they were taken, no report tells. */
+function packReference(reference: Reference, place: (call: Call) => number): unknown[] {
+  const speeds = reference.readings.map(({ samples }) => median(samples));
+  const [first = 1] = speeds;
   return [
-    clock === "wall" ? "w" : "t",
-    ...head,
-    tuning,
-    place(piece),
-    pieces,
-    Math.round(rotation / MIB),
-    check.elements,
-    digits(check.error, 2),
-    digits(check.tolerance, 2),
-    digits(compileSeconds, 1),
-    count,
-    Number(mantissa.replace(".", "")),
-    Number(exponent),
-    ...offsetsOf(statistics),
+    place(reference.call),
+    digits(first, 5),
+    Math.round(NOISE_STEPS * noiseOf(reference)),
+    speeds.map((speed) => Math.round(1000 * (speed / first - 1))),
   ];
 }
 
-function unpackOutcome(packed: unknown, calls: readonly unknown[]): unknown {
+function unpackReference(packed: unknown, calls: readonly unknown[]): unknown {
+  if (!isArray(packed)) return null;
+  const [call, first, noise, offsets] = packed;
+  if (!isArray(offsets)) return undefined;
+  const away = Number(noise) / NOISE_STEPS;
+  const readings = offsets.map((offset) => {
+    const speed = (1 + Number(offset) / 1000) * Number(first);
+    return { at: 0, samples: [speed * (1 - away), speed, speed * (1 + away)] };
+  });
+  return { call: calls[Number(call)], readings };
+}
+
+/** Sizes as powers of two, and rates in hundredths of the last one's. */
+function packCurve(curve: readonly CachePoint[]): unknown[] {
+  const last = curve.at(-1);
+  if (last === undefined) return [];
+  const rate = ({ bytes, seconds }: CachePoint) => bytes / seconds;
+  return [
+    digits(last.seconds, 3),
+    curve.map(({ bytes }) => Math.log2(bytes)),
+    curve.map((point) => Math.max(1, Math.round((100 * rate(point)) / rate(last)))),
+  ];
+}
+
+function unpackCurve(packed: unknown): unknown {
   if (!isArray(packed)) return undefined;
-  const [mark, call, dtype, ...rest] = packed;
-  const head = { call: calls[Number(call)], dtype };
-  if (mark === "s") return { status: "skipped", ...head, reason: rest[0] };
-  if (mark === "f") return { status: "failed", ...head, error: rest[0] };
-  const [
-    tuning,
-    piece,
-    pieces,
-    rotation,
-    elements,
-    error,
-    tolerance,
-    compileSeconds,
-    count,
-    digits,
-    exponent,
-    ...offsets
-  ] = rest;
-  return {
-    status: "measured",
-    ...head,
-    tuning,
-    piece: calls[Number(piece)],
-    pieces,
-    rotation: Number(rotation) * MIB,
-    clock: mark === "w" ? "wall" : "timestamp-query",
-    timing: {
-      kind: "order-statistics",
-      ...fromOffsets(Number(count), Number(`${digits}e${Number(exponent) - 4}`), offsets.map(Number)),
-    },
-    check: { elements, error, tolerance },
-    compileSeconds,
-  };
+  const [seconds, powers, rates] = packed;
+  if (!isArray(powers) || !isArray(rates)) return [];
+  const all = powers.map((power) => Math.round(2 ** Number(power)));
+  const last = all.at(-1) ?? 0;
+  return all.map((bytes, i) => ({
+    bytes,
+    seconds: (Number(seconds) * bytes * 100) / (last * Number(rates[i])),
+  }));
 }
 
 /** The result in the form that `unpack` reads. */
 export function pack(result: Result): unknown[] {
   const { schema, tool, createdAt, completion, host, device, instruments, plan } = result;
   const calls = packCalls();
-  const outcomes = result.outcomes.map((outcome) => packOutcome(outcome, calls.place));
+  const outcomes = packOutcomes(result.outcomes, calls.place);
+  const reference = result.reference && packReference(result.reference, calls.place);
   const workloads = result.workloads.map((workload) => [
     values({ ...workload }, fields.workload),
     workload.steps.map(({ label, count, call }) => [label, count, calls.place(call)]),
@@ -171,8 +121,36 @@ export function pack(result: Result): unknown[] {
     result.residency.map((each) => values(each, fields.residency)),
     workloads,
     outcomes,
-    ...calls.tables,
+    ...calls.tables(),
+    result.seed,
+    reference,
+    packCurve(result.cacheCurve),
+    result.incidents.map(({ at, says }) => [Math.round(at), says]),
   ];
+}
+
+/** The fields of a result that schema 1 did not have. */
+function unpackSince2(
+  [seed, reference, curve, incidents]: readonly unknown[],
+  calls: readonly unknown[],
+): Fields {
+  return {
+    seed,
+    reference: unpackReference(reference, calls),
+    cacheCurve: unpackCurve(curve),
+    incidents: isArray(incidents) ? incidents.map((each) => named(each, ["at", "says"])) : undefined,
+  };
+}
+
+function unpackWorkload(packed: unknown, calls: readonly unknown[]): unknown {
+  const [head, steps] = isArray(packed) ? packed : [];
+  if (!isArray(steps)) return undefined;
+  return {
+    ...named(head, fields.workload),
+    steps: steps.map((step) =>
+      isArray(step) ? { label: step[0], count: step[1], call: calls[Number(step[2])] } : undefined,
+    ),
+  };
 }
 
 /** Anything at all -> what may be a Result; `parseResult` decides. */
@@ -180,12 +158,13 @@ export function unpack(packed: unknown): unknown {
   if (!isArray(packed)) return undefined;
   const [schema, createdAt, partial, tool, host, device, limits, instruments, plan, planCalls, ...more] =
     packed;
-  const [residency, workloads, outcomes, kernels, callTable] = more;
+  const [residency, workloads, outcomes, kernels, callTable, ...since2] = more;
   if (!isArray(planCalls) || !isArray(residency) || !isArray(workloads) || !isArray(outcomes))
     return undefined;
   if (!isArray(kernels) || !isArray(callTable)) return undefined;
   const calls = unpackCalls(kernels, callTable);
   return {
+    ...(schema !== 1 && unpackSince2(since2, calls)),
     schema,
     tool: named(tool, fields.tool),
     createdAt,
@@ -195,18 +174,9 @@ export function unpack(packed: unknown): unknown {
     instruments:
       instruments === null ? null : { timestampQuantum: null, ...named(instruments, fields.instruments) },
     plan: { ...named(plan, fields.plan), calls: planCalls.map((place) => calls[Number(place)]) },
-    workloads: workloads.map((each) => {
-      const [head, steps] = isArray(each) ? each : [];
-      if (!isArray(steps)) return undefined;
-      return {
-        ...named(head, fields.workload),
-        steps: steps.map((step) =>
-          isArray(step) ? { label: step[0], count: step[1], call: calls[Number(step[2])] } : undefined,
-        ),
-      };
-    }),
+    workloads: workloads.map((each) => unpackWorkload(each, calls)),
     residency: residency.map((each) => named(each, fields.residency)),
     tunings: [],
-    outcomes: outcomes.map((outcome) => unpackOutcome(outcome, calls)),
+    outcomes: schema === 1 ? outcomes.map((row) => unpackRow(row, calls)) : unpackOutcomes(outcomes, calls),
   };
 }

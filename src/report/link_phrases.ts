@@ -34,6 +34,7 @@ const PHRASES = [
   " lanes",
   ") Gecko/20100101 Firefox/",
   "the browser marks the adapter as a software fallback",
+  '],[0],[1],["f32","f16"],[],1073741824,0]',
 ] as const;
 
 /** JSON text with the phrases as control characters. */

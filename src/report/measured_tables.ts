@@ -1,25 +1,16 @@
-// What was measured, as tables.
+// What was measured as a whole, and on what, as tables.
 
-import { cellName, measuredCell } from "../analysis/cells";
+import { cacheKnee } from "../analysis/cache_knee";
 import { probeRate } from "../analysis/roofline";
+import { wander } from "../analysis/throttling";
 import { intensity, type Throughput } from "../analysis/throughput";
-import type { Outcome, Result } from "../result";
-import {
-  byteRate,
-  duration,
-  estimated,
-  flopRate,
-  memory,
-  percent,
-  seconds,
-  significant,
-  tokenRate,
-  written,
-} from "../units";
+import type { Result } from "../result";
+import { byteRate, duration, estimated, flopRate, memory, percent, significant, tokenRate } from "../units";
 import { deviceName } from "./device_name";
-import type { Cell, Table } from "./report_types";
+import type { Table } from "./report_types";
 import { cell, rateOfInterest } from "./wording";
 
+/** Every workload in every type, or why it has no figure. */
 export function workloadTable({ device }: Result, all: readonly Throughput[]): Table {
   const on = cell(device.software === null ? "GPU" : "CPU");
   return {
@@ -53,6 +44,7 @@ export function workloadTable({ device }: Result, all: readonly Throughput[]): T
   };
 }
 
+/** What the probes reached. */
 export function roofTable(result: Result): Table {
   return {
     title: "This device's own roof",
@@ -69,97 +61,49 @@ export function roofTable(result: Result): Table {
   };
 }
 
-const blanks = (count: number) => Array.from({ length: count }, () => cell(""));
-
-function cellRow(outcome: Outcome): Cell[][] {
-  const head = [cell(cellName(outcome)), cell(outcome.dtype)];
-  if (outcome.status === "skipped") return [];
-  if (outcome.status === "failed") return [[...head, cell(`failed: ${outcome.error}`), ...blanks(7)]];
-  const {
-    seconds: perCall,
-    perDispatch,
-    flopsPerSecond,
-    bytesPerSecond,
-    intensity,
-    piece,
-  } = measuredCell(outcome);
-  const { count, lowerQuartile, upperQuartile, median } = perDispatch;
-  const { check, clock, pieces, tuning } = outcome;
-  return [
-    [
-      ...head,
-      cell(tuning),
-      cell(pieces > 1 ? `1 / ${significant(pieces)}` : "whole", piece),
-      cell(estimated(perCall, seconds)),
-      cell(intensity < 4 ? written(bytesPerSecond, byteRate) : written(flopsPerSecond, flopRate)),
-      cell(String(count)),
-      cell(percent((upperQuartile - lowerQuartile) / median), "interquartile range / median"),
-      cell(clock),
-      cell(
-        check.tolerance === 0 ? "exact" : percent(check.error / check.tolerance),
-        `${check.elements} elements compared`,
-      ),
-    ],
-  ];
+/** Where the cache ends, or why that is not known. */
+function kneeText({ cacheCurve }: Result): string {
+  const knee = cacheKnee(cacheCurve);
+  if (knee === undefined) return "not measured";
+  return knee === 0 ? `no edge seen up to ${memory(cacheCurve.at(-1)?.bytes ?? 0)}` : memory(knee);
 }
 
-/** One row for all calls of a type that were skipped for the same reason. */
-function skippedRows({ outcomes }: Result): Cell[][] {
-  const counts = new Map<string, { dtype: string; reason: string; count: number }>();
-  for (const outcome of outcomes) {
-    if (outcome.status !== "skipped") continue;
-    const { dtype, reason } = outcome;
-    const known = counts.get(`${dtype} ${reason}`);
-    counts.set(`${dtype} ${reason}`, { dtype, reason, count: (known?.count ?? 0) + 1 });
-  }
-  return [...counts.values()].map(({ dtype, reason, count }) => [
-    cell(`${count} calls`),
-    cell(dtype),
-    cell(`skipped: ${reason}`),
-    ...blanks(7),
-  ]);
+function wanderText(result: Result): string {
+  const readings = result.reference?.readings.length ?? 0;
+  if (readings < 4) return "too few readings";
+  const wandered = wander(result);
+  return wandered === 0 ? "no more than its noise" : percent(wandered);
 }
 
-export function cellTable(result: Result): Table {
-  return {
-    title: "Cells",
-    note: "One row per kernel call. Checked against float64 before timing; the error is the largest seen, as a share of what rounding may explain.",
-    columns: [
-      "call",
-      "type",
-      "tuning",
-      "part",
-      "time per call",
-      "rate",
-      "samples",
-      "spread",
-      "clock",
-      "error",
-    ],
-    rows: [...result.outcomes.flatMap(cellRow), ...skippedRows(result)],
-  };
-}
-
-export function instrumentTable({ instruments }: Result): Table | undefined {
+/** What the clocks and the queue resolve here, where the cache ends and how steady the device was. */
+export function instrumentTable(result: Result): Table | undefined {
+  const { instruments, reference } = result;
   if (instruments === null) return undefined;
   const { clockStep, timestampQuantum, completionFloor, submitCost, dispatchCost } = instruments;
+  const rows: readonly (readonly [string, string])[] = [
+    ["step of the clock", duration(clockStep)],
+    [
+      "step of GPU timestamps",
+      timestampQuantum === null ? "none: wall clock only" : duration(timestampQuantum),
+    ],
+    ["empty submit to completion", duration(completionFloor)],
+    ["submit of one dispatch to completion", duration(submitCost)],
+    ["one more dispatch", duration(dispatchCost)],
+    ["working set that a cache holds", kneeText(result)],
+    ["readings of the reference kernel", reference === null ? "none" : String(reference.readings.length)],
+    ["the device's speed wandered by", reference === null ? "" : wanderText(result)],
+  ];
   return {
     title: "Instruments",
-    note: "Measured first. Times are slopes over batches of dispatches, in which the fixed costs cancel out.",
+    note:
+      "Measured first. Times are slopes over batches of dispatches, in which the fixed costs cancel out. The reference kernel is a fixed " +
+      "piece of arithmetic, timed before and after each cell; how much it wandered beyond its noise, as a standard deviation, is the device's doing.",
     columns: ["instrument", "here"],
-    rows: [
-      ["step of the clock", duration(clockStep)],
-      [
-        "step of GPU timestamps",
-        timestampQuantum === null ? "none: wall clock only" : duration(timestampQuantum),
-      ],
-      ["empty submit to completion", duration(completionFloor)],
-      ["submit of one dispatch to completion", duration(submitCost)],
-      ["one more dispatch", duration(dispatchCost)],
-    ].map((row) => row.map((text) => cell(text!))),
+    rows: rows.map((row) => row.map((text) => cell(text))),
   };
 }
 
+/** The device, the host and what ran on them. */
 export function environmentTable(result: Result): Table {
   const { device, host, tool, plan } = result;
   return {

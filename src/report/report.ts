@@ -1,14 +1,15 @@
 // Result -> Report: everything a reader sees, as text and plain series, whoever draws it.
 
 import { diagnose } from "../analysis/diagnose";
-import { shareOf } from "../analysis/statistics";
+import { shareOf } from "../analysis/estimate";
 import { throughputs } from "../analysis/throughput";
 import type { Chip } from "../chips/chip";
 import type { Result } from "../result";
 import { byteRate, duration, estimated, flopRate, type ScaleOf, share, tokenRate } from "../units";
+import { cellTable, stateTable } from "./cell_tables";
 import { comparison, measuredWorkloads } from "./chip_comparison";
 import { deviceName } from "./device_name";
-import { cellTable, environmentTable, instrumentTable, roofTable, workloadTable } from "./measured_tables";
+import { environmentTable, instrumentTable, roofTable, workloadTable } from "./measured_tables";
 import type { Headline, Report } from "./report_types";
 import { rooflines } from "./roofline_chart";
 import { type Complete, rateOfInterest } from "./wording";
@@ -47,7 +48,6 @@ export function report(result: Result, chips: readonly Chip[]): Report {
   const all = throughputs(result);
   const complete = all.filter((each) => each.complete);
   const comparisons = measuredWorkloads(complete).map((group) => comparison(result, group, chips));
-  const instruments = instrumentTable(result);
   return {
     title: deviceName(result),
     subtitle: `${[...new Set(result.workloads.map(({ model, id }) => model ?? id))].join(", ")} · preset ${result.plan.preset} · ${result.createdAt.slice(0, 10)}`,
@@ -58,9 +58,10 @@ export function report(result: Result, chips: readonly Chip[]): Report {
       workloadTable(result, all),
       roofTable(result),
       cellTable(result),
-      ...(instruments === undefined ? [] : [instruments]),
+      stateTable(result),
+      instrumentTable(result),
       environmentTable(result),
-    ],
+    ].filter((table) => table !== undefined),
     comparisons,
     rooflines: rooflines(result, all, chips),
   };

@@ -1,6 +1,6 @@
 // Words and figures that several parts of a report share.
 
-import type { Estimate } from "../analysis/statistics";
+import type { Estimate } from "../analysis/estimate";
 import { intensity, type Throughput } from "../analysis/throughput";
 import { byteRate, flopRate, type ScaleOf } from "../units";
 import type { Cell } from "./report_types";

@@ -29,3 +29,18 @@ test("a link of version 1, from Firefox", async () => {
   ]);
   expect(headlines[1]?.main).toBe("2.51 tokens/s (2.22 … 2.61)");
 });
+
+test("a result and a link of schema 2, from Firefox", async () => {
+  const parsed = parseResult(JSON.parse(fixture("result-2.json")));
+  const opened = await decodeLink(fixture("link-2.txt").trim());
+  if (!parsed.ok || !opened.ok) throw new Error("not readable any more");
+  const { headlines } = report(parsed.result, chips);
+  expect(headlines.map(({ workload, dtype }) => `${workload} ${dtype}`)).toEqual([
+    "matmul 33x64x128 f32",
+    "matvec 1x64x256 f32",
+    "matmul 33x64x128 f16",
+    "matvec 1x64x256 f16",
+  ]);
+  expect(headlines[0]?.main).toBe("1.59 GFLOP/s (1.14 … 2.01)");
+  expect(report(opened.result, chips).headlines).toEqual(headlines);
+});

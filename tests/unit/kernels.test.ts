@@ -154,14 +154,16 @@ describe("references, by hand", () => {
     });
   });
 
-  test("fma repeats x = x·m + a and adds the chains up", () => {
+  test("fma counts its steps up or down and adds the chains up", () => {
     const one: Call = { kernel: "fma", shape: { invocations: 64, chains: 1, steps: 2 } };
-    const coefficients = matrix([0.4], [0.1]);
-    // m = 0.4 · 1.75 = 0.7; invocation 32 starts at 32/64: 0.5 -> 0.45 -> 0.415.
-    expect(values(one, [coefficients], 32, [0])[0]).toBeCloseTo(0.415, 12);
+    const up = matrix([0.4], [0.1]);
+    const down = matrix([0.4], [-0.1]);
+    // Invocation 32 starts at 32 and takes two steps of 1.
+    expect(values(one, [up], 32, [0])).toEqual([34]);
+    expect(values(one, [down], 32, [0])).toEqual([30]);
     const two: Call = { kernel: "fma", shape: { invocations: 64, chains: 2, steps: 1 } };
-    // The chains of invocation 1 start at 2/64 and 3/64.
-    expect(values(two, [coefficients], 1, [0])[0]).toBeCloseTo((0.7 * 5) / 64 + 0.2, 12);
+    // The chains of invocation 1 start at 2 and 3.
+    expect(values(two, [up], 1, [0])).toEqual([7]);
   });
 
   test("read adds up each lane of a slice", () => {

@@ -39,6 +39,7 @@ test("no words are the standard plan: Llama 3.2 1B, pp512 and tg128, in both typ
     dtype: ["f32", "f16"],
     kernel: [],
     calls: [],
+    sustain: 0,
     memory: 2 ** 30,
   });
   expect(ids("")).toEqual(["llama-3.2-1b pp512", "llama-3.2-1b tg128"]);
@@ -48,6 +49,15 @@ describe("presets", () => {
   test.each(presets)("%s is a plan of its own", (preset) => {
     expect(planOf(`preset=${preset}`)).toEqual(presetPlans[preset]);
     expect(planOf(`preset=${preset}`).preset).toBe(preset);
+  });
+
+  test("take a sustained measurement where they are rigorous, and nowhere else", () => {
+    expect(presets.filter((preset) => presetPlans[preset].sustain > 0)).toEqual(["rigorous"]);
+    expect(planOf("preset=rigorous sustain=0").sustain).toBe(0);
+    expect(planPairs(planOf("preset=rigorous sustain=0"))).toEqual([
+      ["preset", "rigorous"],
+      ["sustain", "0"],
+    ]);
   });
 
   test("yield to the words beside them, in whatever order", () => {
@@ -128,6 +138,7 @@ describe("the words of a plan", () => {
       dtype: some(fc.constantFrom("f32" as const, "f16" as const), 1),
       kernel: some(fc.constantFrom(...(Object.keys(kernels) as KernelName[])), 0, 3),
       calls: fc.uniqueArray(calls, { maxLength: 3, selector: callName }),
+      sustain: fc.integer({ min: 0, max: 600 }),
       memory: fc.integer({ min: 16, max: 999_999 }).map((mebibytes) => mebibytes * 2 ** 20),
     })
     .filter(({ pp, tg }) => pp.length + tg.length > 0)
@@ -202,6 +213,9 @@ describe("a number that is none, or out of range, is refused under its word", ()
     ["batch", "0"],
     ["batch", "1025"],
     ["depth", "-1"],
+    ["sustain", "601"],
+    ["sustain", "10s"],
+    ["sustain", ""],
     ["memory", "8"],
     ["memory", "8GB"],
     ["memory", "1MiB"],

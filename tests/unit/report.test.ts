@@ -1,16 +1,16 @@
 import { describe, expect, test } from "vitest";
 import { chip, chips } from "../../src/chips/index";
 import { formats } from "../../src/report/formats";
+import { decodeLink, encodeLink } from "../../src/report/link";
 import { report } from "../../src/report/report";
 import { parseResult, type Result } from "../../src/result";
-import { copyOf, eventful, exactSeconds, measured, noisy, resultOf } from "./result_fixture";
+import { copyOf, eventful, noisy, resultOf } from "./result_fixture";
 
 const few = chips.slice(0, 2);
 const tableOf = (result: Result, title: string) =>
   report(result, few)
     .tables.find((table) => table.title === title)!
     .rows.map((row) => row.map(({ text }) => text));
-const warningsOf = (result: Result) => report(result, []).warnings.join("\n");
 
 describe("a software adapter", () => {
   const software = (agent: string, kind: "browser" | "node" = "browser"): Result => {
@@ -65,99 +65,6 @@ describe("the device's name", () => {
   test("says Edge where it is Edge, though its agent says Chrome too", () => {
     expect(named({}, "Mozilla/5.0 Chrome/150.0.0.0 Safari/537.36 Edg/151.0.0.0")).toBe(
       "Made-Up GPU 1000 (Edge 151)",
-    );
-  });
-});
-
-describe("warnings", () => {
-  const withCell = (change: (cell: ReturnType<typeof measured>) => object): Result => {
-    const result = resultOf({ words: "dtype=f32" });
-    const outcomes = result.outcomes.map((outcome, i) =>
-      i === 3 && outcome.status === "measured" ? { ...outcome, ...change(outcome) } : outcome,
-    );
-    return { ...result, outcomes };
-  };
-
-  test("are none where nothing is odd", () => {
-    expect(warningsOf(resultOf({ samples: noisy }))).toBe("");
-  });
-
-  test("say how many layers fitted into memory", () => {
-    const result = resultOf({ words: "dtype=f32" });
-    const residency = result.residency.map((each) => ({ ...each, layers: 4 }));
-    expect(warningsOf({ ...result, residency })).toBe(
-      "llama-3.2-1b f32: 4 of 16 layers resident, cycled (memory=1024MiB).",
-    );
-  });
-
-  test("say why a result is partial", () => {
-    const completion = { status: "partial" as const, reason: "the tab was hidden" };
-    expect(warningsOf({ ...resultOf(), completion })).toBe("Partial result: the tab was hidden.");
-  });
-
-  test("name what failed and what was skipped", () => {
-    const text = warningsOf(eventful());
-    expect(text).toContain(
-      "attention 1x512x512x32x8x64x512 f16 failed and was not timed: attention: element (3, 5)",
-    );
-    expect(text).toContain("f16 was skipped: this device has no memory left");
-  });
-
-  test("count the failures that they do not name", () => {
-    const result = resultOf({
-      words: "dtype=f32",
-      instead: (call, dtype) => ({ status: "failed", call, dtype, error: "broken" }),
-    });
-    const { warnings } = report(result, []);
-    expect(warnings.filter((warning) => /failed and was not timed: broken/.test(warning))).toHaveLength(5);
-    expect(warnings).toContain("9 more cells failed; the table of cells has them.");
-  });
-
-  test("say that a call was measured in part", () => {
-    expect(warningsOf(withCell(() => ({ pieces: 2 })))).toMatch(
-      /^1 of 14 calls were too large for one dispatch/,
-    );
-  });
-
-  test("say that a figure is rough, and of which call", () => {
-    const rough = withCell(({ call, dtype }) => {
-      const exact = exactSeconds(call, dtype);
-      return {
-        timing: measured(
-          call,
-          dtype,
-          [0.7, 0.8, 0.9, 1, 1, 1, 1.1, 1.2, 1.3].map((x) => x * exact),
-        ).timing,
-      };
-    });
-    expect(warningsOf(rough)).toMatch(/^Noisy: the interval of matmul 512x3072x2048 f32 is wider than ±10 %/);
-  });
-
-  test("say that the clocks disagree", () => {
-    const late = withCell(({ timing }) => ({
-      timing: {
-        kind: "spans",
-        spans:
-          timing.kind === "spans" ? timing.spans.map((span) => ({ ...span, wall: span.wall * 1.2 })) : [],
-      },
-    }));
-    expect(warningsOf(late)).toMatch(
-      /^Timestamps and wall clock differ by more than 5 % for matmul 512x3072x2048/,
-    );
-  });
-
-  test("say that a workload was faster than the roof", () => {
-    const result = resultOf({
-      words: "dtype=f32 kernel=matmul tg=0",
-      samples: (call, dtype) => [exactSeconds(call, dtype) / (call.kernel === "matmul" ? 4 : 1)],
-    });
-    expect(warningsOf(result)).toMatch(/pp512 \[matmul\] f32 is faster than the measured roof \(200 %\)/);
-  });
-
-  test("say that the clock is coarse", () => {
-    const result = resultOf();
-    expect(warningsOf({ ...result, host: { ...result.host, crossOriginIsolated: false } })).toMatch(
-      /not cross-origin isolated/,
     );
   });
 });
@@ -266,6 +173,116 @@ describe("tables", () => {
     expect(rows.flat().join("\n")).toContain("skipped: this device has no memory left");
   });
 
+  test("of cells say how far each figure can be trusted", () => {
+    const { tables } = report(eventful(), few);
+    const { columns, rows } = tables.find(({ title }) => title === "Cells")!;
+    const row = Object.fromEntries(rows[3]!.map(({ text }, i) => [columns[i], text]));
+    const cell = eventful().outcomes[3]!;
+    if (cell.status !== "measured") throw new Error("the fixture's fourth cell is measured");
+    expect(row).toMatchObject({
+      call: "matmul 512x3072x2048",
+      samples: "20",
+      outliers: "0 / 0",
+      "stopped by": "precise",
+      clock: "timestamp-query",
+      checked: cell.check.coverage === 1 ? "100 %" : "25.0 %",
+      output: cell.check.hash,
+    });
+    expect(row.error).toMatch(/^[\d.]+ %$/);
+    expect(Number.parseFloat(row["device slower"]!)).toBeLessThan(2);
+    expect(cell.check.hash).toMatch(/^[0-9a-f]{8}$/);
+  });
+
+  test("of cells count outliers, name what stopped sampling and how slow the device was", () => {
+    const result = copyOf(resultOf({ words: "dtype=f32 kernel=matvec", samples: noisy }));
+    const cell = result.outcomes.at(-1);
+    for (const span of cell.timing.spans.slice(0, 3)) span.gpu *= 2;
+    cell.stopped = "noise";
+    cell.check.coverage = 0;
+    for (const reading of cell.readings) result.reference.readings[reading].samples = Array(5).fill(6.25e-4);
+    const parsed = parseResult(result);
+    if (!parsed.ok) throw new Error(parsed.problem);
+    const { columns, rows } = report(parsed.result, few).tables.find(({ title }) => title === "Cells")!;
+    const row = Object.fromEntries(rows.at(-1)!.map(({ text }, i) => [columns[i], text]));
+    expect(row).toMatchObject({ outliers: "0 / 1", "stopped by": "stable noise", checked: "" });
+    expect(Number.parseFloat(row["device slower"]!)).toBeCloseTo(25, -0.5);
+  });
+
+  test("of cells leave blank what a link does not keep", async () => {
+    const shared = await decodeLink(await encodeLink(eventful()));
+    if (!shared.ok) throw new Error(shared.problem);
+    const { columns, rows } = report(shared.result, few).tables.find(({ title }) => title === "Cells")!;
+    for (const heading of ["outliers", "output"])
+      expect(rows.map((row) => row[columns.indexOf(heading)]!.text)).toEqual(rows.map(() => ""));
+    for (const heading of ["stopped by", "device slower", "checked"])
+      expect(rows[0]![columns.indexOf(heading)]!.text).not.toBe("");
+  });
+
+  test("of states have the first run, the cache-hot time and the sustained time beside the burst", () => {
+    const result = resultOf({ words: "dtype=f32 kernel=matmul:1000x1000x1000 sustain=5" });
+    const { columns, rows } = report(result, few).tables.find(({ title }) => title.startsWith("Cold"))!;
+    expect(columns).toEqual([
+      "call",
+      "type",
+      "compile",
+      "first run",
+      "cache-cold",
+      "cache-hot",
+      "hot / cold",
+      "sustained",
+      "sustained / burst",
+      "after load for",
+    ]);
+    const row = rows.at(-1)!.map(({ text }) => text);
+    // 400 µs a call; the fixture's cache takes three quarters, a hot device a tenth more.
+    expect(row.slice(0, 2)).toEqual(["matmul 1000x1000x1000", "f32"]);
+    expect(row.slice(3)).toEqual([
+      "6.20 ms",
+      "400 µs (400 … 400)",
+      "300 µs (300 … 300)",
+      "75.0 %",
+      "440 µs (440 … 440)",
+      "110 %",
+      "5.00 s",
+    ]);
+    expect(rows.at(-1)![3]!.title).toBe("1.20 ms by GPU timestamps");
+    // Arithmetic in registers streams nothing that a cache could hold.
+    expect(rows[0]!.map(({ text }) => text).slice(5, 7)).toEqual(["", ""]);
+  });
+
+  test("of states have no column for what was not asked, and no row for what failed", () => {
+    const { columns, rows } = report(eventful(), few).tables.find(({ title }) => title.startsWith("Cold"))!;
+    expect(columns).not.toContain("sustained");
+    expect(columns).toContain("cache-hot");
+    expect(rows).toHaveLength(26);
+    expect(report({ ...eventful(), outcomes: [] }, few).tables.map(({ title }) => title)).not.toContain(
+      "Cold, cached and sustained",
+    );
+  });
+
+  test("of instruments say where the cache ends and how steady the device was", () => {
+    const rowsOf = (change: Partial<Result>) =>
+      Object.fromEntries(tableOf({ ...eventful(), ...change }, "Instruments")) as Record<string, string>;
+    const usual = rowsOf({});
+    expect(usual["working set that a cache holds"]).toBe("32.0 MiB");
+    expect(usual["readings of the reference kernel"]).toBe("52");
+    expect(usual["the device's speed wandered by"]).toMatch(/^0\.\d+ %$|^no more than its noise$/);
+    const flat = eventful().cacheCurve.map(({ bytes }) => ({ bytes, seconds: bytes / 1e12 }));
+    expect(rowsOf({ cacheCurve: flat })["working set that a cache holds"]).toBe("no edge seen up to 256 MiB");
+    const none = rowsOf({ cacheCurve: [], reference: null });
+    expect(none["working set that a cache holds"]).toBe("not measured");
+    expect(none["readings of the reference kernel"]).toBe("none");
+    const { call } = eventful().reference!;
+    const readings = [1, 1.1, 0.9, 1, 1.1, 0.9].map((speed, at) => ({
+      at,
+      samples: Array(5).fill(1e-3 * speed),
+    }));
+    expect(rowsOf({ reference: { call, readings } })["the device's speed wandered by"]).toBe("14.8 %");
+    expect(
+      rowsOf({ reference: { call, readings: readings.slice(0, 3) } })["the device's speed wandered by"],
+    ).toBe("too few readings");
+  });
+
   test("of comparisons have every chip, with the addresses its figures are from or the reason it has no bound", () => {
     const { table } = report(eventful(), chips).comparisons[0]!;
     expect(table.rows.map(([name]) => name!.text).toSorted()).toEqual(
@@ -370,7 +387,7 @@ describe("Markdown", () => {
 
   test("has the title, the warnings, the headlines, the tables and the bars", () => {
     expect(text.startsWith("# Made-Up GPU 1000 (Chrome 150)\n")).toBe(true);
-    expect(text).toContain("> attention 1x512x512x32x8x64x512 f16 failed and was not timed");
+    expect(text).toContain("> attention 1x512x512x32x8x64x512 f16 failed and has no time");
     expect(text).toMatch(/^\*\*llama-3\.2-1b pp512 f32: [\d,.]+ tokens\/s \(.*\)\*\*$/m);
     for (const heading of ["Workloads", "Cells", "Instruments", "Environment"])
       expect(text).toContain(`## ${heading}\n`);

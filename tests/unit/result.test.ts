@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { parseResult, type ResultOutcome, SCHEMA } from "../../src/result";
+import { parseResult, type ResultOutcome, SCHEMA, type Span } from "../../src/result";
 import { type copyOf, eventful, resultOf } from "./result_fixture";
 
 const json = JSON.stringify(eventful());
@@ -24,7 +24,12 @@ describe("a result", () => {
     ["with all kinds of cells", eventful()],
     ["of a single call", resultOf({ words: "kernel=matmul:64x64x64 dtype=f32" })],
     ["with filtered workloads", resultOf({ words: "kernel=attention" })],
-    ["without instruments", { ...resultOf(), instruments: null, outcomes: [] }],
+    ["without instruments", { ...resultOf(), instruments: null, reference: null, outcomes: [] }],
+    ["with sustained times", resultOf({ words: "dtype=f32 kernel=matvec sustain=5" })],
+    [
+      "with incidents",
+      { ...resultOf(), incidents: [{ at: 12.5, says: "the device was lost: unknown" }], cacheCurve: [] },
+    ],
     [
       "that was cut short",
       { ...resultOf(), completion: { status: "partial" as const, reason: "cancelled" } },
@@ -101,7 +106,27 @@ describe("what cannot be is refused with its path", () => {
     ["outcomes.0.timing.spans.2.gpu", (result) => (result.outcomes[0].timing.spans[2].gpu = 1e9)],
     ["outcomes.0.timing.spans.0.dispatches", (result) => (result.outcomes[0].timing.spans[0].dispatches = 0)],
     ["outcomes.0.check.error", (result) => (result.outcomes[0].check.error = -1)],
+    ["outcomes.0.check.coverage", (result) => delete result.outcomes[0].check.coverage],
     ["outcomes.0.reason", (result) => (result.outcomes[0].reason = "why not")],
+    ["outcomes.0.stopped", (result) => (result.outcomes[0].stopped = "bored")],
+    ["outcomes.0.hidden", (result) => (result.outcomes[0].hidden = null)],
+    ["outcomes.0.repeats", (result) => (result.outcomes[0].repeats = -1)],
+    ["outcomes.0.readings.1", (result) => (result.outcomes[0].readings = [0])],
+    ["outcomes.0.readings.1", (result) => (result.outcomes[0].readings = [0, 0.5])],
+    ["outcomes.0.warmup.converged", (result) => (result.outcomes[0].warmup.converged = 1)],
+    ["outcomes.0.firstRun.dispatches", (result) => (result.outcomes[0].firstRun.dispatches = 0)],
+    ["outcomes.0.sustained.timing", (result) => (result.outcomes[0].sustained = { seconds: 1 })],
+    ["outcomes.0.timing.setAside.reason", (result) => (result.outcomes[0].timing.setAside = { rounds: 1 })],
+    ["seed", (result) => (result.seed = -1)],
+    ["plan.sustain", (result) => (result.plan.sustain = 3600)],
+    ["device.others", (result) => (result.device.others = Array(9).fill("another GPU"))],
+    ["reference.call", (result) => (result.reference.call.shape = {})],
+    ["reference.readings.0.samples", (result) => (result.reference.readings[0].samples = [])],
+    ["reference.readings.1.samples.0", (result) => (result.reference.readings[1].samples[0] = 0)],
+    ["cacheCurve.0.bytes", (result) => (result.cacheCurve[0].bytes = 0.5)],
+    ["cacheCurve", (result) => (result.cacheCurve = Array(65).fill(result.cacheCurve[0]))],
+    ["incidents.0.says", (result) => (result.incidents = [{ at: 1 }])],
+    ["incidents.0.at", (result) => (result.incidents = [{ at: -1, says: "lost" }])],
     ["residency.0.bytes", (result) => (result.residency[0].bytes = 2 ** 60)],
     ["tunings.0.tried.64 lanes, 2 rows", (result) => (result.tunings[0].tried["64 lanes, 2 rows"] = "fast")],
   ];
@@ -136,6 +161,37 @@ describe("what cannot be is refused with its path", () => {
   ])("outcomes.0.timing: a measured cell with %s", (_, spans) => {
     const outcome = changed((result) => (result.outcomes[0].timing.spans = spans));
     expect(problemOf(outcome)).toMatch(/^outcomes\.0\.timing/);
+  });
+
+  test.each([
+    ["timing", (cell: ReturnType<typeof copyOf>) => cell.timing],
+    ["cacheHot", (cell: ReturnType<typeof copyOf>) => cell.cacheHot],
+    ["sustained", (cell: ReturnType<typeof copyOf>) => cell.sustained.timing],
+  ])("a cell whose %s has no round that its clock timed", (_, timingOf) => {
+    const sustained = JSON.stringify(resultOf({ words: "dtype=f32 kernel=matvec sustain=5" }));
+    const without = (some: (index: number) => boolean, clock: string) => {
+      const result = JSON.parse(sustained);
+      const cell = result.outcomes.at(-1);
+      cell.clock = clock;
+      timingOf(cell).spans.forEach((span: Span, i: number) => {
+        if (some(i)) Object.assign(span, { gpu: null });
+      });
+      return parseResult(result);
+    };
+    const refused = problemOf(without(() => true, "timestamp-query"));
+    expect(refused).toMatch(/^outcomes\.\d+: no round was timed by the clock that is named$/);
+    // One span without a stamp spoils its round; here every round has one.
+    expect(problemOf(without((i) => i % 3 === 1, "timestamp-query"))).toBe(refused);
+    expect(without((i) => i > 2, "timestamp-query").ok).toBe(true);
+    expect(without(() => true, "wall").ok).toBe(true);
+  });
+
+  test("a cell of which every round was set aside", () => {
+    const aside = (rounds: number) =>
+      changed((result) => (result.outcomes[0].timing.setAside = { rounds, reason: "timestamps" }));
+    expect(aside(19).ok).toBe(true);
+    expect(problemOf(aside(20))).toMatch(/^outcomes\.0: no round was timed/);
+    expect(problemOf(aside(1000))).toMatch(/^outcomes\.0: no round was timed/);
   });
 
   test.each([

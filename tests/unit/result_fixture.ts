@@ -5,7 +5,7 @@ import { type Call, kernelOf, workOf } from "../../src/kernels";
 import type { DType } from "../../src/kernels/kernel";
 import { randomAt } from "../../src/kernels/random";
 import { type Plan, parsePlanWords, workloadsOf } from "../../src/plan";
-import type { Measurement, Outcome, Result } from "../../src/result";
+import type { Measurement, Outcome, Reference, Result, Timing } from "../../src/result";
 import { callName } from "../../src/workloads";
 
 /** What the made-up GPU's probes reach. */
@@ -40,12 +40,32 @@ export function planOf(words: string): Plan {
   return outcome.plan;
 }
 
-/** A measured cell with one round of spans per sample: a submit costs 0.1 ms on the GPU, 0.4 ms more on the wall clock. */
-export function measured(call: Call, dtype: DType, samples: readonly number[]): Measurement {
+/** One round of spans per sample: a submit costs 0.1 ms on the GPU, 0.4 ms more on the wall clock. */
+export function timingOf(samples: readonly number[]): Extract<Timing, { kind: "spans" }> {
   const dispatches = Math.min(1e6, Math.ceil(0.016 / samples[0]!));
+  return {
+    kind: "spans",
+    setAside: null,
+    spans: samples.flatMap((seconds) =>
+      [dispatches, 2 * dispatches, 3 * dispatches].map((n) => {
+        const gpu = 1e-4 + n * seconds;
+        return { dispatches: n, wall: gpu + 4e-4, gpu };
+      }),
+    ),
+  };
+}
+
+/** What a cache gives, and what is left when the device is hot, as shares of the usual time. */
+export const CACHED = 0.75;
+export const SUSTAINED = 1.1;
+
+/** A measured cell that streams memory, unless its kernel reads none. */
+export function measured(call: Call, dtype: DType, samples: readonly number[], sustain = 0): Measurement {
   const { tunings, tolerance } = kernelOf(call.kernel);
   const bound = tolerance(call.shape, dtype);
   const chance = (stream: number) => 0.5 + randomAt(stream, callName(call).length + samples.length);
+  const streams = call.kernel !== "fma" && call.kernel !== "empty";
+  const six = (share: number) => timingOf(Array.from({ length: 6 }, () => share * samples[0]!));
   return {
     status: "measured",
     call,
@@ -53,21 +73,44 @@ export function measured(call: Call, dtype: DType, samples: readonly number[]): 
     tuning: Object.keys(tunings)[0]!,
     piece: call,
     pieces: 1,
-    rotation: 2 ** 28,
+    rotation: streams ? 2 ** 28 : 0,
     clock: "timestamp-query",
-    timing: {
-      kind: "spans",
-      spans: samples.flatMap((seconds) =>
-        [dispatches, 2 * dispatches, 3 * dispatches].map((n) => {
-          const gpu = 1e-4 + n * seconds;
-          return { dispatches: n, wall: gpu + 4e-4, gpu };
-        }),
-      ),
+    timing: timingOf(samples),
+    stopped: "precise",
+    warmup: { seconds: 0.5, converged: true },
+    firstRun: { dispatches: 1, wall: 5e-3 + 3 * samples[0]!, gpu: 3 * samples[0]! },
+    cacheHot: streams ? six(CACHED) : null,
+    sustained: sustain === 0 ? null : { seconds: sustain, timing: six(SUSTAINED) },
+    readings: null,
+    repeats: 0,
+    hidden: false,
+    check: {
+      elements: 384,
+      coverage: chance(3) < 0.5 ? 1 : 0.25,
+      hash: Math.floor(2 ** 32 * chance(4))
+        .toString(16)
+        .padStart(8, "0"),
+      error: 0.2 * chance(1) * bound,
+      tolerance: bound,
     },
-    check: { elements: 384, error: 0.2 * chance(1) * bound, tolerance: bound },
     compileSeconds: 0.05 * chance(2),
   };
 }
+
+/** Readings of a reference kernel of half a millisecond: each sample is off by up to `noise`, and nothing else is. */
+export const referenceOf = (readings: number, noise = 0.01): Reference => ({
+  call: { kernel: "fma", shape: { invocations: 65_536, chains: 4, steps: 256 } },
+  readings: Array.from({ length: readings }, (_, reading) => ({
+    at: 0.7 + 1.3 * reading,
+    samples: Array.from({ length: 5 }, (_, i) => 5e-4 * (1 + 2 * noise * randomAt(reading + 1, i))),
+  })),
+});
+
+/** 2 TB/s up to 32 MiB, then the memory's 500 GB/s. */
+export const cacheCurve: Result["cacheCurve"] = Array.from({ length: 11 }, (_, i) => {
+  const bytes = 2 ** (18 + i);
+  return { bytes, seconds: bytes / (bytes <= 2 ** 25 ? 2e12 : roofs.f32.bandwidth) };
+});
 
 export interface Fixture {
   /** The plan's words. */
@@ -85,14 +128,19 @@ export function resultOf({ words = "", samples, instead }: Fixture = {}): Result
   const calls = new Map(
     workloads.flatMap(({ steps }) => steps.map(({ call }) => [callName(call), call] as const)),
   );
+  let readings = 0;
   const outcomes = plan.dtype.flatMap((dtype) =>
     [...probeCalls(dtype), ...calls.values()].map((call, cell): Outcome => {
+      const other = instead?.(call, dtype);
+      if (other !== undefined) return other;
       const exact = Array.from({ length: 10 }, () => exactSeconds(call, dtype));
-      return instead?.(call, dtype) ?? measured(call, dtype, samples?.(call, dtype, cell) ?? exact);
+      const each = measured(call, dtype, samples?.(call, dtype, cell) ?? exact, plan.sustain);
+      return { ...each, readings: [readings++, readings++] };
     }),
   );
   return {
-    schema: 1,
+    schema: 2,
+    seed: 3_141_592_653,
     tool: { version: "0.1.0", commit: "3f81053" },
     createdAt: "2026-08-21T09:30:00.000Z",
     completion: { status: "complete" },
@@ -109,6 +157,8 @@ export function resultOf({ words = "", samples, instead }: Fixture = {}): Result
       architecture: "ada",
       device: "0x2684",
       description: "Made-Up GPU 1000",
+      type: "discrete GPU",
+      others: [],
       software: null,
       features: ["shader-f16", "timestamp-query", "subgroups"],
       limits: {
@@ -122,11 +172,14 @@ export function resultOf({ words = "", samples, instead }: Fixture = {}): Result
     },
     instruments: {
       clockStep: 5.000000004656613e-6,
-      timestampQuantum: 6.5536e-5,
+      timestampQuantum: 1.024e-6,
       completionFloor: 7.1300000008e-5,
       submitCost: 1.349000000394881e-4,
       dispatchCost: 2.130000000353903e-6,
     },
+    reference: readings === 0 ? null : referenceOf(readings),
+    cacheCurve,
+    incidents: [],
     plan,
     workloads,
     residency: plan.model.flatMap((model) =>

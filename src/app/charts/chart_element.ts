@@ -44,6 +44,12 @@ class ChartElement extends HTMLElement {
   }
 
   connectedCallback(): void {
+    // Set on the element before this code had loaded: it hides the setter.
+    const early = Object.getOwnPropertyDescriptor(this, "chart");
+    if (early !== undefined) {
+      Reflect.deleteProperty(this, "chart");
+      this.chart = early.value;
+    }
     this.#dark.addEventListener("change", this.#redraw);
     this.#draw();
   }

@@ -2,8 +2,10 @@ import { html, nothing, type TemplateResult } from "lit";
 import type { Actions, State } from "../state";
 import { controls } from "./controls";
 import { environment } from "./environment";
+import { interruptedNotice, whereItStopped } from "./interrupted";
 import { progress } from "./progress";
 import { reportView } from "./report";
+import { selfTestPanel } from "./self_test";
 
 const sharedNotice = html`<p class="notice">
   A shared result, measured elsewhere and reported by whoever made the link.
@@ -11,10 +13,11 @@ const sharedNotice = html`<p class="notice">
 </p>`;
 
 /** What a screen reader is told as the page changes; it has to be there before its text is. */
-function announcement({ progress, shown, environment }: State): string {
+function announcement({ progress, shown, environment, interrupted }: State): string {
   if (progress !== undefined) return progress.label;
   if (shown !== undefined)
     return `Result: ${shown.report.headlines.map(({ workload, main }) => `${workload} ${main}`).join(", ")}`;
+  if (interrupted !== undefined) return whereItStopped(interrupted);
   return environment.kind === "ready" ? "Ready to measure" : "";
 }
 
@@ -35,10 +38,12 @@ export function page(state: State, actions: Actions): TemplateResult {
     <main>
       <p class="spoken" role="status">${announcement(state)}</p>
       ${state.problem === undefined ? nothing : html`<p class="notice bad" role="alert">${state.problem}</p>`}
-      ${state.progress === undefined ? nothing : progress(state.progress, actions)}
+      ${state.progress === undefined ? nothing : progress(state.progress, state.mishaps, actions)}
+      ${state.progress === undefined && !state.shown?.shared ? interruptedNotice(state, actions) : nothing}
       ${state.progress === undefined && state.shown === undefined ? environment(state.environment) : nothing}
       ${state.shown?.shared ? sharedNotice : controls(state, actions)}
       ${state.shown === undefined ? nothing : reportView(state.shown, state.link, actions)}
+      ${state.environment.kind === "ready" ? selfTestPanel(state, actions) : nothing}
     </main>
     <footer>
       <p>

@@ -1,18 +1,29 @@
+import type { SelfTestCells } from "../../analysis/self_test";
 import { adviceFor } from "../../app/advice";
+import { selfTestTable } from "../../report/self_test_report";
 import type { DeviceInfo } from "../../result";
 import { memory } from "../../units";
-import { inspectBrowser } from "../browser_host";
+import { examineBrowser } from "../browser_host";
 import { browserNames, findBrowser } from "../browsers";
 import { Exit, ExitCode } from "../exit";
 import { whatToInstall } from "../install";
-import { inspectNode } from "../node_host";
+import { inspectNode, selfTestInNode } from "../node_host";
 import type { Options } from "../options";
 
 const say = (text: string) => process.stdout.write(`${text}\n`);
 
-function describe({ vendor, architecture, description, software, features, limits }: DeviceInfo): void {
+function describe({
+  vendor,
+  architecture,
+  description,
+  software,
+  features,
+  limits,
+  others,
+}: DeviceInfo): void {
   say(`adapter    ${description || [vendor, architecture].filter(Boolean).join(" ") || "unnamed"}`);
   say(`           ${software === null ? "a GPU" : `a CPU: ${software}`}`);
+  for (const other of others) say(`           this machine has another: ${other}`);
   say(`features   ${features.join(", ") || "none"}`);
   say(
     `limits     binding ${memory(limits.maxStorageBufferBindingSize ?? 0)}, ${limits.maxComputeInvocationsPerWorkgroup} threads and ${memory(limits.maxComputeWorkgroupStorageSize ?? 0)} per workgroup`,
@@ -25,7 +36,23 @@ function describe({ vendor, architecture, description, software, features, limit
   }
 }
 
-/** Says what would run here, and what to do about what would not. */
+/** The self-test as lines: what, here, and whether the answer was right. */
+function showSelfTest(test: SelfTestCells): void {
+  const { rows, note } = selfTestTable(test);
+  const texts = rows.map((row) => row.map(({ text }) => text));
+  const width = Math.max(...texts.map(([what = ""]) => what.length));
+  texts.forEach(([what = "", here = "", answer = ""], i) => {
+    const head = i === 0 ? "self-test " : "          ";
+    say(`${head} ${what.padEnd(width)}  ${here}${answer === "" ? "" : `  [${answer}]`}`);
+  });
+  say(`           ${note}`);
+}
+
+const advise = (problem: "no adapter" | "software adapter", agent: string) => {
+  for (const step of adviceFor({ problem, agent }).steps) say(`           - ${step}`);
+};
+
+/** Says what would run here, what to do about what would not, and what the instruments can tell apart. */
 export async function doctorCommand(options: Options): Promise<ExitCode> {
   say(`node       ${process.versions.node} on ${process.platform} ${process.arch}`);
   const found = browserNames.flatMap((name) => {
@@ -35,22 +62,28 @@ export async function doctorCommand(options: Options): Promise<ExitCode> {
   say(`browsers   ${found.join(", ") || `none: ${whatToInstall}`}`);
   if (options.host === "node") {
     describe(await inspectNode());
+    showSelfTest(await selfTestInNode());
     return ExitCode.done;
   }
   if (found.length === 0 && options.browser === undefined)
     throw new Exit(ExitCode.environment, `no browser: ${whatToInstall}`);
-  const { name, path, outcome } = await inspectBrowser(options);
-  say(`asked      ${name} at ${path}`);
+  let software = false;
+  const outcome = await examineBrowser(options, ({ name, path, outcome: about }) => {
+    say(`asked      ${name} at ${path}`);
+    if (!about.ok) {
+      say(`adapter    none: ${about.problem}`);
+      return advise("no adapter", name);
+    }
+    describe(about.device);
+    software = about.device.software !== null;
+    if (software) advise("software adapter", name);
+  });
+  if (outcome === undefined) return ExitCode.environment;
   if (!outcome.ok) {
-    say(`adapter    none: ${outcome.problem}`);
-    for (const step of adviceFor({ problem: "no adapter", agent: name }).steps) say(`           - ${step}`);
-    return ExitCode.environment;
+    say(`self-test  failed: ${outcome.problem}`);
+    return ExitCode.failed;
   }
-  describe(outcome.device);
-  if (outcome.device.software !== null) {
-    for (const step of adviceFor({ problem: "software adapter", agent: name }).steps)
-      say(`           - ${step}`);
-  }
+  showSelfTest(outcome.test);
   say("ready      npm run bench -- preset=quick");
-  return options.requireHardware && outcome.device.software !== null ? ExitCode.environment : ExitCode.done;
+  return options.requireHardware && software ? ExitCode.environment : ExitCode.done;
 }

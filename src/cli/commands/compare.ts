@@ -1,0 +1,40 @@
+import { type Comparison, compareResults } from "../../analysis/compare";
+import { comparisonReport } from "../../report/comparison_report";
+import type { Result } from "../../result";
+import { Exit, ExitCode } from "../exit";
+import { readResult } from "../input";
+import type { Options } from "../options";
+import { formatNamed, print } from "../output";
+
+/** Reads one side; a link does not say which of the two it is. */
+async function side(name: "A" | "B", source: string): Promise<Result> {
+  try {
+    return await readResult(source);
+  } catch (error) {
+    throw error instanceof Exit ? new Exit(error.code, `${name}: ${error.message}`) : error;
+  }
+}
+
+/** A slower cell, or one that does not work any more, is a regression; without any verdict nothing is passed. */
+function exitOf({ cells, onlyA, overall }: Comparison): ExitCode {
+  if (cells.some(({ ratio }) => ratio.verdict === "slower") || onlyA.some(({ failed }) => failed))
+    return ExitCode.failed;
+  return overall === undefined || overall.ratio.verdict === "cannot tell"
+    ? ExitCode.undecided
+    : ExitCode.done;
+}
+
+/** Says what differs between two results, and whether B is faster than A. */
+export async function compareCommand(words: readonly string[], options: Options): Promise<ExitCode> {
+  const [first, second, ...more] = words;
+  if (first === undefined || second === undefined || more.length > 0)
+    throw new Exit(
+      ExitCode.usage,
+      "usage: compare A B [--format markdown|json|csv], each a result file or a link",
+    );
+  const format = formatNamed(options.format);
+  const [a, b] = [await side("A", first), await side("B", second)];
+  const comparison = compareResults(a, b);
+  print(comparisonReport(comparison, a, b), format);
+  return exitOf(comparison);
+}

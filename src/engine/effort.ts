@@ -1,0 +1,103 @@
+// How much trouble is taken with one cell, and when it is enough.
+
+import type { Preset } from "../plan";
+import type { Instruments, Stop } from "../result";
+import { median, notch } from "../statistics";
+
+export interface Effort {
+  readonly minRounds: number;
+  readonly maxRounds: number;
+  /** Enough when half the interval of the median is below this share of it. */
+  readonly precision: number;
+  readonly warmupSeconds: number;
+  /** Warming up ends here even if blocks still differ. */
+  readonly warmupLimit: number;
+  /** No more rounds are begun after this, if there are enough. */
+  readonly cellSeconds: number;
+  readonly minSpanSeconds: number;
+  /** How often a throttled cell is left to rest and begun again at most. */
+  readonly rests: number;
+  /** Whether every tuning is tried, and every shape of a probe; else the first tuning and the last, at one shape. */
+  readonly search: boolean;
+  /** Whether cells that stream memory are timed once more on memory that a cache holds. */
+  readonly cacheHot: boolean;
+}
+
+export const efforts: Readonly<Record<Preset, Effort>> = {
+  smoke: {
+    minRounds: 6,
+    maxRounds: 6,
+    precision: 1,
+    warmupSeconds: 0,
+    warmupLimit: 0,
+    cellSeconds: 1,
+    minSpanSeconds: 0.002,
+    rests: 0,
+    search: false,
+    cacheHot: false,
+  },
+  quick: {
+    minRounds: 10,
+    maxRounds: 24,
+    precision: 0.02,
+    warmupSeconds: 0.1,
+    warmupLimit: 0.6,
+    cellSeconds: 1.2,
+    minSpanSeconds: 0.016,
+    rests: 1,
+    search: true,
+    cacheHot: true,
+  },
+  standard: {
+    minRounds: 12,
+    maxRounds: 60,
+    precision: 0.01,
+    warmupSeconds: 0.5,
+    warmupLimit: 2,
+    cellSeconds: 4,
+    minSpanSeconds: 0.016,
+    rests: 2,
+    search: true,
+    cacheHot: true,
+  },
+  rigorous: {
+    minRounds: 20,
+    maxRounds: 250,
+    precision: 0.005,
+    warmupSeconds: 1,
+    warmupLimit: 3,
+    cellSeconds: 15,
+    minSpanSeconds: 0.033,
+    rests: 2,
+    search: true,
+    cacheHot: true,
+  },
+};
+
+/** The shortest span that these instruments time to half a percent. */
+export function spanSeconds(instruments: Instruments, stamped: boolean, { minSpanSeconds }: Effort): number {
+  const { clockStep, completionFloor, timestampQuantum } = instruments;
+  return stamped
+    ? Math.max(minSpanSeconds, 200 * (timestampQuantum ?? 0))
+    : Math.max(minSpanSeconds, 200 * clockStep, Math.min(20 * completionFloor, 0.5));
+}
+
+/** How often a cell is looked at. Every look is a chance to stop at a lucky moment, which would make intervals too narrow. */
+const LOOK_EVERY = 4;
+
+/** Why the samples are enough, or undefined while they are not. `seconds` is how long they took. */
+export function enough(samples: readonly number[], seconds: number, effort: Effort): Stop | undefined {
+  const { minRounds, maxRounds, precision, cellSeconds } = effort;
+  const { length } = samples;
+  if (length >= minRounds && (length - minRounds) % LOOK_EVERY === 0) {
+    const uncertainty = notch(samples) / median(samples);
+    if (uncertainty <= precision) return "precise";
+    // Intervals shrink as the square root of the samples: would the rest of them do?
+    const needed = length * (uncertainty / precision) ** 2;
+    if (length >= 2 * minRounds && needed > 4 * maxRounds) return "noise";
+  }
+  if (length >= maxRounds) return "rounds";
+  // Slow cells and slow clocks get more time, for an interval needs samples; but not without end.
+  const patience = length >= minRounds ? 1 : length >= 6 ? 4 : 12;
+  return seconds >= patience * cellSeconds && length >= 3 ? "time" : undefined;
+}

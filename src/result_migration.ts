@@ -1,0 +1,51 @@
+// From one Result schema to the next. The input is hostile: what is not of the old form is passed on as it
+// is, for the schema to refuse.
+
+type Fields = Readonly<Record<string, unknown>>;
+
+const isObject = (value: unknown): value is Fields =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+const each = (list: unknown, change: (item: Fields) => Fields): unknown =>
+  Array.isArray(list) ? list.map((item) => (isObject(item) ? change(item) : item)) : list;
+
+const merged = (value: unknown, fields: Fields): unknown =>
+  isObject(value) ? { ...value, ...fields } : value;
+
+/** Schema 2 adds what the protocol keeps beside the samples: none of it was recorded before. */
+function from1(result: Fields): Fields {
+  const timing = (given: unknown) =>
+    merged(given, isObject(given) && given.kind === "spans" ? { setAside: null } : { odd: [] });
+  return {
+    ...result,
+    schema: 2,
+    seed: 0,
+    reference: null,
+    cacheCurve: [],
+    incidents: [],
+    device: merged(result.device, { type: "", others: [] }),
+    plan: merged(result.plan, { sustain: 0 }),
+    outcomes: each(result.outcomes, (outcome) =>
+      outcome.status === "measured"
+        ? {
+            ...outcome,
+            timing: timing(outcome.timing),
+            stopped: "unknown",
+            warmup: null,
+            firstRun: null,
+            cacheHot: null,
+            sustained: null,
+            readings: null,
+            repeats: 0,
+            hidden: false,
+            check: merged(outcome.check, { coverage: 0, hash: "" }),
+          }
+        : outcome,
+    ),
+  };
+}
+
+/** A result of any earlier schema in the form of the newest. */
+export function migrate(input: unknown, schema: number): unknown {
+  return isObject(input) && schema === 1 ? from1(input) : input;
+}
