@@ -1,9 +1,13 @@
 import { afterAll, beforeAll } from "vitest";
+import { systemClock } from "../../src/engine/clock";
 import { type Gpu, openDevice } from "../../src/engine/device";
-import type { Host } from "../../src/engine/host";
+import { alwaysVisible, DEADLINE_SECONDS, type Host } from "../../src/engine/host";
 
 export const host: Host = {
   gpu: navigator.gpu,
+  clock: systemClock,
+  visibility: alwaysVisible,
+  deadlineSeconds: DEADLINE_SECONDS,
   info: {
     kind: "browser",
     agent: navigator.userAgent,

@@ -5,6 +5,7 @@ import { check } from "../../src/engine/check";
 import { unsupported } from "../../src/engine/device";
 import { prepare } from "../../src/engine/launch";
 import { fittingTunings } from "../../src/engine/pipeline";
+import { createTimer } from "../../src/engine/timer";
 import { allocateWeights } from "../../src/engine/weights";
 import { type AnyShape, type KernelName, kernelOf, kernels } from "../../src/kernels";
 import type { DType } from "../../src/kernels/kernel";
@@ -80,13 +81,15 @@ describe.each(["f32", "f16"] as const satisfies DType[])("%s", (dtype) => {
       if (reason !== undefined) return skip(reason);
 
       const weights = await allocateWeights(device, dtype, 2 ** 23);
+      const timer = createTimer(device);
       for (const shape of shapes[name]) {
         if (!fittingTunings(device, name, shape, dtype).includes(tuning)) continue;
         const launch = await prepare(device, weights, { kernel: name, shape }, dtype, tuning);
-        const { error, tolerance } = await check(device, launch, Number.POSITIVE_INFINITY, 64);
+        const { error, tolerance } = await check(device, timer, launch);
         expect(error, `${JSON.stringify(shape)}`).toBeLessThanOrEqual(tolerance);
         launch.destroy();
       }
+      timer.destroy();
       weights.destroy();
     });
   });

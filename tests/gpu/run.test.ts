@@ -5,7 +5,7 @@ import type { Host } from "../../src/engine/host";
 import { type Progress, run } from "../../src/engine/run";
 import { kernels } from "../../src/kernels";
 import { type Plan, parsePlanWords } from "../../src/plan";
-import { parseResult } from "../../src/result";
+import { parseResult, type Result } from "../../src/result";
 import { host } from "./device";
 
 function plan(words: string): Plan {
@@ -15,12 +15,12 @@ function plan(words: string): Plan {
 }
 
 const small = plan(
-  "preset=smoke dtype=f32 kernel=matmul:33x64x128,matvec:1x64x256,attention:1x1x40x4x2x16x40",
+  "preset=smoke dtype=f32 memory=16MiB kernel=matmul:33x64x128,matvec:1x64x256,attention:1x1x40x4x2x16x40",
 );
 
-/** A host whose device the test can take away. */
-function fragileHost(): { host: Host; lose(): void } {
-  let device: GPUDevice | undefined;
+/** A host whose devices the test can do things to as they are opened. */
+function hostWith(change: (device: GPUDevice, number: number) => void, deadlineSeconds = 30): Host {
+  let opened = 0;
   const gpu = {
     async requestAdapter(options?: GPURequestAdapterOptions) {
       const adapter = await navigator.gpu.requestAdapter(options);
@@ -28,14 +28,17 @@ function fragileHost(): { host: Host; lose(): void } {
       if (adapter === null || request === undefined) return null;
       return Object.assign(adapter, {
         async requestDevice(descriptor?: GPUDeviceDescriptor) {
-          device = await request(descriptor);
+          const device = await request(descriptor);
+          change(device, ++opened);
           return device;
         },
       });
     },
   } as GPU;
-  return { host: { ...host, gpu }, lose: () => device?.destroy() };
+  return { ...host, gpu, deadlineSeconds };
 }
+
+const statuses = ({ outcomes }: Result) => outcomes.map(({ call, status }) => `${call.kernel} ${status}`);
 
 const shaders = { matmul: kernels.matmul.wgsl, matvec: kernels.matvec.wgsl };
 
@@ -95,22 +98,95 @@ describe("a run", () => {
     });
   });
 
-  test("keeps what was measured when the device is lost, and says so", async () => {
-    const fragile = fragileHost();
-    const result = await run(small, fragile.host, ({ done }) => {
-      if (done === 5) fragile.lose();
+  test("goes on with the next cell on a fresh device when its own is lost, and says so", async () => {
+    let current: GPUDevice | undefined;
+    const fragile = hostWith((device) => {
+      current = device;
     });
-    expect(result.completion).toMatchObject({
-      status: "partial",
-      reason: expect.stringContaining("device lost"),
+    const result = await run(small, fragile, ({ cell }) => {
+      if (cell?.call.kernel === "matvec") current?.destroy();
     });
-    expect(result.outcomes.filter(({ status }) => status === "measured")).toHaveLength(4);
+    expect(result.completion).toEqual({ status: "complete" });
+    expect(statuses(result)).toEqual([
+      "fma measured",
+      "read measured",
+      "copy measured",
+      "matmul measured",
+      "matvec failed",
+      "attention measured",
+    ]);
+    expect(result.outcomes[4]).toMatchObject({ error: expect.stringContaining("device lost") });
+    expect(result.incidents).toHaveLength(1);
     expect(parseResult(JSON.parse(JSON.stringify(result))).ok).toBe(true);
+  });
+
+  test("gives up a device that does not answer, at the deadline, and goes on with another", async () => {
+    let current: GPUDevice | undefined;
+    const silent = hostWith((device) => {
+      current = device;
+    }, 2);
+    const result = await run(small, silent, ({ cell }) => {
+      if (cell?.call.kernel !== "matmul" || current === undefined) return;
+      // What a dispatch that never finishes looks like from here: nothing that waits for it is ever told.
+      const { queue } = current;
+      Object.assign(queue, { onSubmittedWorkDone: () => new Promise(() => {}) });
+      const createBuffer = current.createBuffer.bind(current);
+      Object.assign(current, {
+        createBuffer: (descriptor: GPUBufferDescriptor) =>
+          Object.assign(createBuffer(descriptor), { mapAsync: () => new Promise(() => {}) }),
+      });
+    });
+    expect(result.completion).toEqual({ status: "complete" });
+    const matmul = result.outcomes.find(({ call }) => call.kernel === "matmul");
+    expect(matmul).toMatchObject({ status: "failed", error: expect.stringContaining("no answer in 2 s") });
+    expect(statuses(result).filter((each) => each.endsWith("measured"))).toHaveLength(5);
+  });
+
+  test("takes half as much memory where the weights are refused, and says so", async () => {
+    let refused = 0;
+    const poor = hostWith((device) => {
+      const push = device.pushErrorScope.bind(device);
+      const pop = device.popErrorScope.bind(device);
+      const create = device.createBuffer.bind(device);
+      const filters: GPUErrorFilter[] = [];
+      let pending = false;
+      Object.assign(device, {
+        createBuffer(descriptor: GPUBufferDescriptor) {
+          // The only buffers as large as this are weights.
+          if (descriptor.size > 2 ** 24) pending = true;
+          return create(descriptor);
+        },
+        pushErrorScope(filter: GPUErrorFilter) {
+          filters.push(filter);
+          push(filter);
+        },
+        async popErrorScope() {
+          const real = pop();
+          if (filters.pop() !== "out-of-memory" || !pending) return real;
+          pending = false;
+          refused++;
+          await real;
+          return new GPUOutOfMemoryError("no memory left, says the test");
+        },
+      });
+    });
+    const result = await run({ ...small, memory: 2 ** 26 }, poor, () => {});
+    expect(refused).toBe(2);
+    expect(result.completion).toEqual({ status: "complete" });
+    expect(result.incidents.map(({ says }) => says)).toEqual([
+      "64 MiB of weights were refused: tried again with half",
+      "32 MiB of weights were refused: tried again with half",
+    ]);
+    expect(statuses(result).every((each) => each.endsWith("measured"))).toBe(true);
   });
 
   test("skips a type that the device does not have, with the reason", async () => {
     const adapter = await navigator.gpu.requestAdapter();
-    const result = await run(plan("preset=smoke dtype=f16 kernel=matvec:1x64x256"), host, () => {});
+    const result = await run(
+      plan("preset=smoke dtype=f16 memory=16MiB kernel=matvec:1x64x256"),
+      host,
+      () => {},
+    );
     const [outcome] = result.outcomes.filter(({ call }) => call.kernel === "matvec");
     expect(outcome?.status).toBe(adapter?.features.has("shader-f16") ? "measured" : "skipped");
     if (outcome?.status === "skipped") expect(outcome.reason).toContain("shader-f16");

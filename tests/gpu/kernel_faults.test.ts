@@ -1,0 +1,136 @@
+// Wrong kernels, in a real browser: the check must catch each of them, so that none is ever timed. And right ones:
+// it must not take them for wrong.
+
+import { afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { type Check, CURSORY, check } from "../../src/engine/check";
+import { unsupported } from "../../src/engine/device";
+import { prepare } from "../../src/engine/launch";
+import { fittingTunings } from "../../src/engine/pipeline";
+import { run } from "../../src/engine/run";
+import { createTimer, type Timer } from "../../src/engine/timer";
+import { allocateWeights, type Weights } from "../../src/engine/weights";
+import type { AnyShape, KernelName } from "../../src/kernels";
+import type { DType } from "../../src/kernels/kernel";
+import { parsePlanWords } from "../../src/plan";
+import { host, useDevice } from "./device";
+import { type Browser, type Fault, faults, plant, removeFaults } from "./kernel_faults";
+
+const browser: Browser = navigator.userAgent.includes("Firefox") ? "firefox" : "chromium";
+
+/** What `check` says about a wrong kernel; a shader that does not compile is not caught by it. */
+const CAUGHT = /was not written, or is not finite|rounding explains/;
+
+const gpu = useDevice();
+let timer: Timer;
+const weights = new Map<DType, Weights>();
+
+beforeAll(async () => {
+  timer = createTimer(gpu());
+  // Before any fault is planted: the weights are filled by a kernel as well.
+  for (const dtype of ["f32", "f16"] as const) {
+    if (unsupported(gpu(), dtype) === undefined)
+      weights.set(dtype, await allocateWeights(gpu(), dtype, 2 ** 22));
+  }
+});
+
+afterEach(() => {
+  removeFaults();
+  vi.restoreAllMocks();
+});
+
+const tuningsOf = ({ kernel, shape, dtype, tunings }: Fault) =>
+  fittingTunings(gpu(), kernel, shape, dtype).filter((name) => tunings.test(name));
+
+/** Compiles the kernel as it now is and checks it, as little as where candidates are compared. */
+async function checked(
+  kernel: KernelName,
+  shape: AnyShape,
+  dtype: DType,
+  tuning: string,
+): Promise<Check | Error> {
+  const launch = await prepare(gpu(), weights.get(dtype), { kernel, shape }, dtype, tuning);
+  try {
+    return await check(gpu(), timer, launch, CURSORY).catch((error: Error) => error);
+  } finally {
+    launch.destroy();
+  }
+}
+
+const faulty = [...new Set(faults.map(({ kernel }) => kernel))];
+
+describe.each(faulty)("%s", (kernel) => {
+  const own = faults.filter((fault) => fault.kernel === kernel);
+
+  test("passes as it is", async () => {
+    const seen = new Set<string>();
+    for (const fault of own) {
+      if (!weights.has(fault.dtype)) continue;
+      for (const tuning of tuningsOf(fault)) {
+        const key = JSON.stringify([fault.shape, fault.dtype, tuning]);
+        if (seen.has(key)) continue;
+        seen.add(key);
+        const result = await checked(kernel, fault.shape, fault.dtype, tuning);
+        expect(result, key).toMatchObject({ elements: expect.any(Number), error: expect.any(Number) });
+      }
+    }
+    expect(seen.size).toBeGreaterThan(0);
+  });
+
+  test.for(own.map((fault) => [fault.name, fault] as const))("%s", async ([, fault], { skip }) => {
+    const { shape, dtype, race, benign = [] } = fault;
+    const reason = unsupported(gpu(), dtype);
+    if (reason !== undefined) return skip(reason);
+    plant(fault);
+    const tunings = tuningsOf(fault);
+    expect(tunings).not.toEqual([]);
+    for (const tuning of tunings) {
+      const result = await checked(kernel, shape, dtype, tuning);
+      if (!(result instanceof Error) && benign.includes(browser))
+        return skip(`${browser}'s adapter runs it as if nothing were missing`);
+      if (!(result instanceof Error) && race && gpu().info.software === null)
+        return skip("no software adapter: the race may be won");
+      expect(result, tuning).toMatchObject({ message: expect.stringMatching(CAUGHT) });
+    }
+  });
+});
+
+test("a run never times a tuning with a fault", async () => {
+  const passes = vi.spyOn(GPUComputePassEncoder.prototype, "setPipeline");
+  const plan = parsePlanWords(
+    "preset=smoke dtype=f32 kernel=matmul:33x64x128,matvec:1x64x256,attention:1x1x40x4x2x16x40".split(" "),
+  );
+  if (!plan.ok) throw new Error(plan.problem);
+  const planted = [
+    ["matmul", "the last of 4096 products lost"],
+    ["attention", "no 1/sqrt(headDim)"],
+    ["read", "one thread's sum lost"],
+    ["copy", "neighbours swapped"],
+    ["matvec", "one lane's partial sum lost"],
+  ];
+  for (const [kernel, name] of planted) {
+    const fault = faults.find((each) => each.kernel === kernel && each.name === name);
+    if (fault === undefined) throw new Error(`no fault of ${kernel} is called "${name}"`);
+    plant(fault);
+  }
+
+  const { outcomes, tunings, completion } = await run(plan.plan, host, () => {});
+  expect(completion).toEqual({ status: "complete" });
+
+  for (const kernel of ["matmul", "attention", "read", "copy"] as const) {
+    const outcome = outcomes.find(({ call }) => call.kernel === kernel);
+    expect(outcome).toMatchObject({ status: "failed", error: expect.stringMatching(CAUGHT) });
+    expect(outcome).not.toHaveProperty("timing");
+    expect(tunings.filter((each) => each.kernel === kernel)).toEqual([]);
+    // Each tuning ran once, for its check.
+    const pipelines = passes.mock.calls.map(([pipeline]) => pipeline).filter(({ label }) => label === kernel);
+    expect(pipelines).not.toEqual([]);
+    expect(new Set(pipelines).size).toBe(pipelines.length);
+  }
+
+  // Its fault is in the reduction, which one tuning does without.
+  const tried = Object.entries(tunings.find(({ kernel }) => kernel === "matvec")?.tried ?? {});
+  expect(tried.length).toBeGreaterThan(1);
+  for (const [tuning, seconds] of tried) {
+    expect(seconds, tuning).toEqual(tuning.startsWith("1 lane,") ? expect.any(Number) : null);
+  }
+});
