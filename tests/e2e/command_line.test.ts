@@ -7,7 +7,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, test } from "vitest";
 import { engines, findBrowser } from "../../src/cli/browsers";
-import { parseResult } from "../../src/result";
+import { parseResult, type Result } from "../../src/result";
+import { exactSeconds, resultOf } from "../unit/result_fixture";
 import { commandLine } from "./page";
 
 const folder = mkdtempSync(join(tmpdir(), "tokenroof-"));
@@ -37,6 +38,15 @@ describe("bad input ends with status 2 and one line", () => {
     [["report", "no-such-file.json"], "no-such-file.json"],
     [["report", "http://x/#r=1.00000000.AAAA"], "cut or altered"],
     [["report", "http://x/#r=9.00000000.AAAA"], "newer"],
+    [["compare"], "usage: compare A B [--format markdown|json|csv]"],
+    [["compare", fixture], "usage: compare A B"],
+    [["compare", fixture, fixture, fixture], "usage: compare A B"],
+    [["compare", fixture, "no-such-file.json"], "B: no-such-file.json"],
+    [["compare", "http://x/#r=1.00000000.AAAA", fixture], "A: this link was cut or altered"],
+    [
+      ["compare", fixture, fixture, "--format", "markdwon"],
+      'unknown format "markdwon": did you mean markdown',
+    ],
   ])("%j", (words, line) => {
     const { status, stdout, stderr } = tokenroof(...words);
     expect(stderr).toContain(line);
@@ -100,11 +110,96 @@ describe("results", () => {
   });
 });
 
+describe("compare", () => {
+  /** A file with a run on a device on which each call takes so many times as long, with noise of a share. */
+  function fileOf(
+    name: string,
+    slower: number,
+    noise = 0.004,
+    change: (result: Result) => Result = (it) => it,
+  ) {
+    const samples = Array.from({ length: 16 }, (_, i) => slower * (1 + noise * Math.cos(7 * i)));
+    const result = resultOf({
+      words: "dtype=f32",
+      samples: (call, dtype) => samples.map((sample) => sample * exactSeconds(call, dtype)),
+    });
+    const file = join(folder, `${name}.json`);
+    writeFileSync(file, JSON.stringify(change(result)));
+    return file;
+  }
+  const usual = fileOf("usual", 1);
+  const broken = ({ outcomes, ...rest }: Result): Result => ({
+    ...rest,
+    outcomes: outcomes.map((outcome) =>
+      outcome.call.kernel === "attention"
+        ? { status: "failed", call: outcome.call, dtype: outcome.dtype, error: "element (3, 5) is wrong" }
+        : outcome,
+    ),
+  });
+
+  test.each([
+    ["the same", fileOf("same", 1.001), 0, "same"],
+    ["faster", fileOf("faster", 0.9), 0, "faster"],
+    ["slower", fileOf("slower", 1.1), 1, "slower"],
+    ["too noisy to tell", fileOf("noisy", 1.03, 0.3), 4, "cannot tell"],
+    ["without a common cell", fileOf("other", 1, 0, (it) => ({ ...it, outcomes: [] })), 4, "cannot tell"],
+    ["the same where it works, but broken", fileOf("broken", 1, 0, broken), 1, "same"],
+  ])("of a run that is %s: status and verdict", (_, file, expected, verdict) => {
+    const { status, stdout, stderr } = tokenroof("compare", usual, file);
+    expect(stderr).toBe("");
+    expect(stdout).toMatch(/^# B against A\n/);
+    expect(stdout).toContain(`**B against A: ${verdict}`);
+    expect(status).toBe(expected);
+  });
+
+  test("a link compares like its file, and what differs is told first", () => {
+    const link = tokenroof("link", fileOf("linked", 1.1)).stdout.trim();
+    const { status, stdout } = tokenroof("compare", usual, link);
+    expect(status).toBe(1);
+    expect(stdout).toContain("**B against A: slower: 1.10");
+    const other = fileOf("elsewhere", 1, 0.004, (it) => ({
+      ...it,
+      device: { ...it.device, description: "Other GPU" },
+    }));
+    const differing = tokenroof("compare", usual, other).stdout;
+    expect(differing).toContain("> A and B are not the same in: device.");
+    expect(differing.indexOf("Other GPU")).toBeLessThan(differing.indexOf("## Cells"));
+  });
+
+  test("csv and json are what they are called", () => {
+    const slower = fileOf("slow", 1.1);
+    expect(tokenroof("compare", usual, slower, "--format", "csv").stdout).toMatch(/^Overall,B is,slower$/m);
+    const { headlines } = JSON.parse(tokenroof("compare", usual, slower, "--format", "json").stdout);
+    expect(headlines[0].mainValue).toBeCloseTo(1.1, 2);
+  });
+
+  test("a result of schema 1 compares too; this one is too noisy to be told from itself", () => {
+    const { status, stdout } = tokenroof("compare", fixture, fixture);
+    expect(stdout).toContain("Measured on a CPU");
+    expect(stdout).toContain("**B against A: cannot tell: 1.00 (");
+    expect(status).toBe(4);
+  });
+});
+
 describe.each(engines.filter((engine) => findBrowser(engine) !== undefined))("%s", (engine) => {
-  test("doctor says what would run here", () => {
+  let examined = "";
+
+  test("doctor says what would run here, and what its instruments can tell apart", () => {
     const { status, stdout } = tokenroof("doctor", "--browser", engine);
     expect(stdout).toMatch(/adapter .*\n.*a (GPU|CPU)/);
+    expect(stdout).toMatch(/self-test +step of the clock +[\d.]+ (ns|µs|ms)/);
+    expect(stdout).toMatch(/one more empty kernel +[\d.]+ (ns|µs|ms)/);
+    expect(stdout).toMatch(/copy of 16 MiB, read and written +[\d.]+ [MGT]B\/s .*\[every byte right\]/);
+    // Whether the answers are right is this machine's affair; that they are marked is the command's.
+    expect(stdout).toMatch(
+      /the same kernel twice +((same|cannot tell): .*\[right\]|(faster|slower): .*\[wrong\])/,
+    );
+    expect(stdout).toMatch(
+      /a kernel with 10 % more to do +(slower: .*\[right\]|(cannot tell|same|faster): .*\[wrong\])/,
+    );
+    expect(stdout).toMatch(/smallest difference one pair of cells can tell +[\d.]+ %/);
     expect(status).toBe(0);
+    examined = stdout;
   });
 
   test("run writes a valid result, reports on stdout and shows progress on stderr", () => {
@@ -127,7 +222,6 @@ describe.each(engines.filter((engine) => findBrowser(engine) !== undefined))("%s
   });
 
   test("--require-hardware refuses a software adapter with status 3", () => {
-    const { stdout } = tokenroof("doctor", "--browser", engine);
     const { status, stderr } = tokenroof(
       "run",
       "preset=smoke",
@@ -137,7 +231,7 @@ describe.each(engines.filter((engine) => findBrowser(engine) !== undefined))("%s
       engine,
       "--require-hardware",
     );
-    if (stdout.includes("a CPU")) {
+    if (examined.includes("a CPU")) {
       expect(stderr).toContain("--require-hardware: the adapter is a CPU");
       expect(status).toBe(3);
     } else {

@@ -1,0 +1,97 @@
+// A page that is left open for a day: run after run, nothing is left of the ones before.
+
+import { existsSync, readFileSync } from "node:fs";
+import type { CDPSession, Page } from "playwright";
+import { expect, test } from "vitest";
+import { findBrowser } from "../../src/cli/browsers";
+import { useBrowser, useServer } from "./page";
+
+const RUNS = 200;
+
+/** After these everything has been loaded, compiled and shown once. */
+const FIRST_RUNS = 20;
+
+/** Every so many runs one goes to its end; on a software adapter that takes long. The others are cancelled in a cell. */
+const WHOLE_EVERY = 20;
+
+/**
+ * What the heap may grow by, whichever is more; of some 4 MB it is the second. Half of that is code that is
+ * compiled later. A worker that is left of each run is 1 MB and 400 listeners after 200, a Result 3 MB.
+ */
+const SHARE = 0.05;
+const BYTES = 1e6;
+const GPU_BYTES = 32e6;
+
+const TIMEOUT = 1_800_000;
+
+const url = useServer();
+
+const runs = (page: Page, first: number, last: number) =>
+  page.evaluate(
+    async ([from, to, wholeEvery]) => {
+      for (let i = from; i < to; i++) {
+        const running = window.tokenroof.run("preset=smoke dtype=f32 kernel=matvec:1x64x256 memory=16MiB");
+        const inCell = () => window.tokenroof.progress?.cell != null;
+        if (i % wholeEvery > 0) {
+          while (!inCell()) await new Promise((resolve) => setTimeout(resolve, 5));
+          window.tokenroof.cancel();
+        }
+        const { status } = (await running).completion;
+        if (status !== (i % wholeEvery > 0 ? "partial" : "complete")) throw new Error(`run ${i}: ${status}`);
+      }
+    },
+    [first, last, WHOLE_EVERY] as const,
+  );
+
+/** Resident bytes of the GPU process, where the system tells: on a software adapter that is all GPU memory. */
+async function gpuBytes(page: Page): Promise<number | undefined> {
+  const devtools = await page.context().browser()?.newBrowserCDPSession();
+  const info = await devtools?.send("SystemInfo.getProcessInfo");
+  const pid = info?.processInfo.find(({ type }) => type === "GPU")?.id;
+  const status = `/proc/${pid}/status`;
+  if (pid === undefined || !existsSync(status)) return undefined;
+  return 1024 * Number(/VmRSS:\s+(\d+)/.exec(readFileSync(status, "utf8"))?.[1]);
+}
+
+/** Bytes of the page's heap that are no garbage, and its listeners. */
+async function inUse(devtools: CDPSession): Promise<{ bytes: number; listeners: number }> {
+  // What a finalizer lets go of is garbage only the next time.
+  for (let i = 0; i < 3; i++) {
+    await devtools.send("HeapProfiler.collectGarbage");
+    await new Promise((resolve) => setTimeout(resolve, 300));
+  }
+  const { usedSize } = await devtools.send("Runtime.getHeapUsage");
+  const { jsEventListeners } = await devtools.send("Memory.getDOMCounters");
+  return { bytes: usedSize, listeners: jsEventListeners };
+}
+
+// Only Chromium's tools tell the size of a heap.
+const found = findBrowser("chromium") !== undefined;
+const open = found ? useBrowser("chromium") : undefined;
+
+test.skipIf(open === undefined)(
+  `${RUNS} runs leave no worker, no listener and no memory behind`,
+  async () => {
+    const { page, problems } = await open!(url());
+    await page.waitForFunction(() => window.tokenroof !== undefined);
+    await expect.poll(() => page.workers().length).toBe(0);
+    const devtools = await page.context().newCDPSession(page);
+    await runs(page, 0, FIRST_RUNS);
+    const first = await inUse(devtools);
+    const firstGpu = await gpuBytes(page);
+    for (let i = FIRST_RUNS; i < RUNS; i += FIRST_RUNS) await runs(page, i, i + FIRST_RUNS);
+    const last = await inUse(devtools);
+    const lastGpu = await gpuBytes(page);
+    console.info(
+      `after ${FIRST_RUNS} and ${RUNS} runs: heap ${first.bytes} and ${last.bytes} bytes, GPU process ${firstGpu} and ${lastGpu} bytes`,
+    );
+    expect(page.workers()).toHaveLength(0);
+    // One run's weights are 16 MiB: 180 of them would be 3 GB.
+    if (firstGpu !== undefined && lastGpu !== undefined)
+      expect(Math.abs(lastGpu - firstGpu)).toBeLessThan(Math.max(SHARE * firstGpu, GPU_BYTES));
+    expect(last.listeners).toBe(first.listeners);
+    expect(Math.abs(last.bytes - first.bytes)).toBeLessThan(Math.max(SHARE * first.bytes, BYTES));
+    expect(problems).toEqual([]);
+  },
+  TIMEOUT,
+);
