@@ -14,18 +14,30 @@ import type { Weights } from "./weights";
 /** Below this, a difference between two candidates is taken for noise and the earlier one is kept. */
 const WORTHWHILE = 0.97;
 
+/** A span of so many times what the timer tells is no longer short, whatever its difference from another. */
+const LONG_ENOUGH = 10;
+
 /** A single dispatch that takes longer is timed well enough by one span. */
 const LONG_SECONDS = 0.15;
 
 /** A candidate this many times slower than the best is not worth a second look. */
 export const HOPELESS = 3;
 
-/** Seconds per dispatch: the slope between n and 3n dispatches, free of what a submit and an await cost. */
+/**
+ * Seconds per dispatch: the slope between n and 3n dispatches, free of what a submit and an await cost. Where an
+ * interruption of the shorter span leaves no slope, the longer span's mean.
+ */
 async function slope(timer: Timer, launch: Launch, n: number, estimate: number) {
   const few = await timer.span(launch, n, estimate);
   const many = await timer.span(launch, 3 * n, estimate);
-  const difference = few.gpu !== null && many.gpu !== null ? many.gpu - few.gpu : many.wall - few.wall;
-  return { difference, seconds: Math.max(difference / (2 * n), 1e-9) };
+  const stamped = few.gpu !== null && many.gpu !== null;
+  const longest = stamped ? (many.gpu ?? 0) : many.wall;
+  const difference = longest - (stamped ? (few.gpu ?? 0) : few.wall);
+  return {
+    difference,
+    longest,
+    seconds: Math.max(difference > 0 ? difference / (2 * n) : longest / (3 * n), 1e-9),
+  };
 }
 
 /**
@@ -43,7 +55,7 @@ export async function quickTime(
   if (once > LONG_SECONDS && once > HOPELESS * (Number.isFinite(limit) ? limit : 0)) return once;
   let n = 1;
   let found = await slope(timer, launch, n, once);
-  while (found.difference < timer.tells && n < 8192) {
+  while (found.difference < timer.tells && found.longest < LONG_ENOUGH * timer.tells && n < 8192) {
     n *= 4;
     found = await slope(timer, launch, n, found.seconds);
   }
