@@ -4,11 +4,10 @@
 import { distance } from "fastest-levenshtein";
 import * as v from "valibot";
 import { type Call, type KernelName, kernelOf, kernels } from "./kernels";
-import type { DType } from "./kernels/kernel";
+import { dtypes } from "./kernels/elements";
 import { callName, decode, type ModelId, modelConfig, modelIds, prefill, type Workload } from "./workloads";
 
 const kernelNames = Object.keys(kernels) as KernelName[];
-const dtypes = ["f32", "f16"] as const satisfies DType[];
 export const presets = ["quick", "standard", "rigorous", "smoke"] as const;
 export type Preset = (typeof presets)[number];
 
@@ -53,7 +52,7 @@ export const planSchema = v.strictObject({
   depth: naturals(0, 2 ** 24),
   /** Sequences decoded at once; prefill reads one prompt at a time. */
   batch: naturals(1, 1024),
-  dtype: v.pipe(v.array(v.picklist(dtypes)), v.minLength(1), v.maxLength(2)),
+  dtype: v.pipe(v.array(v.picklist(dtypes)), v.minLength(1), v.maxLength(4)),
   /** Only these kernels of the workloads; all where empty. */
   kernel: v.pipe(v.array(v.picklist(kernelNames)), v.maxLength(16)),
   /** Single calls instead of a model: "kernel=matmul:512x512x512". */

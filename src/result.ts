@@ -3,11 +3,12 @@
 // old results too. Units: seconds, bytes.
 
 import * as v from "valibot";
+import { dtypes } from "./kernels/elements";
 import { callSchema, planSchema } from "./plan";
 import { migrate } from "./result_migration";
 import { slope } from "./statistics";
 
-export const SCHEMA = 2;
+export const SCHEMA = 3;
 
 /** One short span and two long ones make a round, and a round one sample. */
 export const SPANS_PER_ROUND = 3;
@@ -124,7 +125,7 @@ export const stops = ["precise", "noise", "time", "rounds", "unknown"] as const;
 const clockSchema = v.picklist(["timestamp-query", "wall"]);
 export type Clock = v.InferOutput<typeof clockSchema>;
 
-const cell = { call: callSchema, dtype: v.picklist(["f32", "f16"]) };
+const cell = { call: callSchema, dtype: v.picklist(dtypes) };
 
 const hasSamples = (timing: Timing | undefined, clock: Clock): boolean =>
   timing === undefined || timing.kind !== "spans" || samplesOf(timing, clock).length > 0;
@@ -250,7 +251,7 @@ export const resultSchema = v.strictObject({
     v.array(
       v.strictObject({
         model: text,
-        dtype: v.picklist(["f32", "f16"]),
+        dtype: v.picklist(dtypes),
         layers: whole(1e6),
         ofLayers: whole(1e6),
         bytes: whole(2 ** 50),
@@ -263,10 +264,14 @@ export const resultSchema = v.strictObject({
     v.array(
       v.strictObject({
         kernel: text,
-        dtype: v.picklist(["f32", "f16"]),
+        dtype: v.picklist(dtypes),
         shapeClass: text,
         tried: v.record(text, v.nullable(seconds)),
         picked: text,
+        /** What was picked, as a search or a later run takes it up; null where it was not recorded. */
+        choice: v.nullable(
+          v.strictObject({ variant: text, tuning: v.record(text, v.pipe(v.number(), v.integer())) }),
+        ),
       }),
     ),
     v.maxLength(200),

@@ -45,7 +45,16 @@ function from1(result: Fields): Fields {
   };
 }
 
+/** Schema 3 records the choice that a tuning's name stands for. */
+const from2 = (result: Fields): Fields => ({
+  ...result,
+  schema: 3,
+  tunings: each(result.tunings, (record) => ({ ...record, choice: null })),
+});
+
 /** A result of any earlier schema in the form of the newest. */
 export function migrate(input: unknown, schema: number): unknown {
-  return isObject(input) && schema === 1 ? from1(input) : input;
+  if (!isObject(input)) return input;
+  const second = schema === 1 ? from1(input) : input;
+  return schema < 3 ? from2(second) : second;
 }

@@ -2,8 +2,7 @@
 // sheets, ours as measured.
 
 import { type Chip, isVerified } from "../chips/chip";
-import type { DType } from "../kernels/kernel";
-import { sizeOf } from "../kernels/kernel";
+import { type DType, weightBytes } from "../kernels/elements";
 import { knownModel, parameters, type Workload } from "../workloads";
 import { type ChipRoof, chipRoof, rooflineSeconds } from "./roofline";
 
@@ -24,7 +23,7 @@ export interface ChipBound {
  */
 export function chipBounds(workload: Workload, chips: readonly Chip[], dtype: DType): ChipBound[] {
   const model = workload.model === undefined ? undefined : knownModel(workload.model);
-  const weights = model && parameters(model) * sizeOf[dtype];
+  const weights = model && parameters(model) * weightBytes[dtype];
   return chips.map((chip) => {
     const roof = chipRoof(chip, dtype);
     const tokensPerSecond = roof.known

@@ -3,7 +3,8 @@
 
 import { type Chip, type Figure, type Format, flopsFor, isVerified } from "../chips/chip";
 import { workOf } from "../kernels";
-import type { DType, Work } from "../kernels/kernel";
+import type { DType } from "../kernels/elements";
+import type { Work } from "../kernels/kernel";
 import type { Result } from "../result";
 import { callName, type Workload } from "../workloads";
 import { type Estimate, rateOf, secondsPerCall } from "./estimate";
@@ -79,7 +80,7 @@ export type ChipRoof =
 /** Dense peak and memory bandwidth as published; figures from memory alone are not used. */
 export function chipRoof(chip: Chip, dtype: DType): ChipRoof {
   const peak = flopsFor(chip, dtype);
-  const bits = dtype === "f16" ? "16-bit" : "fp32";
+  const bits = dtype === "f32" ? "fp32" : "16-bit";
   if (peak === undefined) return { known: false, missing: `no sourced ${bits} peak` };
   const { bandwidth } = chip.memory;
   if (bandwidth === undefined || !isVerified(bandwidth)) {

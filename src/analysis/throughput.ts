@@ -1,6 +1,6 @@
 // From measured kernel calls to tokens per second of a whole model.
 
-import type { DType } from "../kernels/kernel";
+import type { DType } from "../kernels/elements";
 import type { Measurement, Outcome, Result } from "../result";
 import { callName, type Step, type Workload } from "../workloads";
 import { type Estimate, rateOf, secondsPerCall } from "./estimate";

@@ -2,7 +2,7 @@
 // bytes, byte/s, watts, dollars. Every number says who published it; none was measured by Tokenroof.
 
 import * as v from "valibot";
-import type { DType } from "../kernels/kernel";
+import type { DType } from "../kernels/elements";
 
 /** In the order in which chips are listed: those of the race first, then the card next door. */
 export const chipClasses = [
@@ -133,10 +133,15 @@ export function isVerified(figure: Figure): boolean {
   return figure.kind !== "recalled-unverified";
 }
 
-// In order of preference; tf32 is not f32: it multiplies 11 bits of each operand.
+const sixteenBits: readonly (readonly Format[])[] = [["fp16", "bf16"], ["fp16Vector"]];
+
+// In order of preference; tf32 is not f32: it multiplies 11 bits of each operand. Weights of four and eight bits are
+// unpacked and multiplied by 16-bit activations, as runtimes on such chips do.
 const formatsOf: Readonly<Record<DType, readonly (readonly Format[])[]>> = {
   f32: [["fp32"]],
-  f16: [["fp16", "bf16"], ["fp16Vector"]],
+  f16: sixteenBits,
+  q8_0: sixteenBits,
+  q4_0: sixteenBits,
 };
 
 /**

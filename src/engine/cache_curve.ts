@@ -1,6 +1,7 @@
 // How fast a working set is read again and again, from small to large: where caches end.
 
-import { sizeOf } from "../kernels/kernel";
+import type { Choice } from "../kernels/choices";
+import { activationsOf, bitsOf } from "../kernels/elements";
 import type { CachePoint } from "../result";
 import type { Gpu } from "./device";
 import { atOnePlace, prepare } from "./launch";
@@ -18,14 +19,14 @@ export async function cacheCurve(
   gpu: Gpu,
   timer: Timer,
   weights: Weights,
-  tuning: string,
+  choice: Choice,
   largest: number,
 ): Promise<CachePoint[]> {
   const points: CachePoint[] = [];
   for (let bytes = SMALLEST; bytes <= largest; bytes *= 2) {
-    const words = bytes / sizeOf[weights.dtype] / 4 / GROUPS;
+    const words = (2 * bytes) / bitsOf[activationsOf[weights.dtype]] / GROUPS;
     const shape = { groups: GROUPS, words };
-    const launch = await prepare(gpu, weights, { kernel: "read", shape }, weights.dtype, tuning);
+    const launch = await prepare(gpu, weights, { kernel: "read", shape }, weights.dtype, choice);
     try {
       points.push({ bytes, seconds: await quickTime(timer, atOnePlace(launch)) });
     } finally {

@@ -1,5 +1,7 @@
 // The instruments, measured before anything else: what a clock, a timestamp and an await can resolve here.
 
+import { kernelOf } from "../kernels";
+import { defaultChoice } from "../kernels/choices";
 import type { Instruments } from "../result";
 import { median } from "../statistics";
 import type { Clock } from "./clock";
@@ -48,7 +50,13 @@ async function timestampQuantum(timer: Timer, launch: Launch): Promise<number> {
 /** Measures the instruments; takes from 0.2 s to about 4 s, where the browser reports completion from a slow timer. */
 export async function calibrate(gpu: Gpu): Promise<Instruments> {
   const timer = createTimer(gpu);
-  const launch = await prepare(gpu, undefined, { kernel: "empty", shape: { mark: 1 } }, "f32", "1 thread");
+  const launch = await prepare(
+    gpu,
+    undefined,
+    { kernel: "empty", shape: { mark: 1 } },
+    "f32",
+    defaultChoice(kernelOf("empty")),
+  );
   try {
     launch.compiled.firstRun ??= await timer.span(launch, 1, 0);
     const { clock } = gpu;

@@ -1,16 +1,17 @@
 // Is the kernel right? Asked before any sample is taken, and once more after the last one.
 
 import { kernelOf } from "../kernels";
-import { type DType, roundoff, sizeOf, strideOf } from "../kernels/kernel";
+import { variantOf } from "../kernels/choices";
+import { decoder, type Float, roundoff } from "../kernels/elements";
+import { bytesOf, strideOf } from "../kernels/kernel";
 import type { Span } from "../result";
 import { uniform } from "../statistics";
 import { type Gpu, guarded } from "./device";
-import { f16Value } from "./f16";
 import { type Launch, readBack } from "./launch";
 import type { Timer } from "./timer";
 
 /** Implementations may flush smaller numbers to zero (WGSL 15.7.2). */
-const smallestNormal: Readonly<Record<DType, number>> = { f32: 2 ** -126, f16: 2 ** -14 };
+const smallestNormal: Readonly<Record<Float, number>> = { f32: 2 ** -126, f16: 2 ** -14 };
 
 /** NaN in f32 and in f16: an element that a kernel forgets stands out. */
 const POISON = 0xffffffff;
@@ -44,12 +45,12 @@ const EDGE = 24;
 
 /** The elements to compare: some in the part of every workgroup, as far as the budget allows, and the edges. */
 function spots(launch: Launch, budget: Budget): { spots: Map<number, Set<number>>; coverage: number } {
-  const { shape, output } = launch;
+  const { shape, output, choice } = launch;
   const kernel = kernelOf(launch.kernel);
-  const tuning = kernel.tunings[launch.tuning]!;
+  const variant = variantOf(kernel, choice);
   const { rows, columns } = output.operand;
   const perElement = kernel.products(shape);
-  const groups = kernel.workgroups(shape, tuning);
+  const groups = launch.compiled.stages.at(-1)!.stage.workgroups;
   const affordable = Math.max(64, Math.floor(budget.everyGroup / perElement));
   const most = Math.min(MOST_ELEMENTS, budget.more / perElement);
   const perGroup = Math.max(1, Math.floor(most / groups));
@@ -65,7 +66,7 @@ function spots(launch: Launch, budget: Budget): { spots: Map<number, Set<number>
   }
   for (const group of spread(groups, affordable)) {
     for (let i = 0; i < perGroup; i++) {
-      const spot = kernel.spot(shape, tuning, group, Math.floor(random() * 2 ** 32));
+      const spot = variant.spot(shape, choice.tuning, group, Math.floor(random() * 2 ** 32));
       if (spot !== undefined) add(...spot);
     }
   }
@@ -84,8 +85,7 @@ function hash(bytes: ArrayBuffer): string {
   return (state >>> 0).toString(16).padStart(8, "0");
 }
 
-const outputBytes = ({ output: { operand }, dtype }: Launch) =>
-  operand.rows * strideOf(operand.columns) * sizeOf[operand.type ?? dtype];
+const outputBytes = ({ output: { operand } }: Launch) => bytesOf(operand);
 
 function poison(gpu: Gpu, { output: { buffer } }: Launch): void {
   gpu.device.queue.writeBuffer(buffer, 0, new Uint32Array(buffer.size / 4).fill(POISON));
@@ -109,12 +109,11 @@ function compare(launch: Launch, bytes: ArrayBuffer, dispatch: number, budget: B
   const kernel = kernelOf(launch.kernel);
   const { operand } = launch.output;
   const stride = strideOf(operand.columns);
-  const stored = operand.type ?? launch.dtype;
-  const raw = sizeOf[stored] === 4 ? new Float32Array(bytes) : new Uint16Array(bytes);
-  const at = (row: number, column: number) => {
-    const value = raw[row * stride + column]!;
-    return raw instanceof Uint16Array ? f16Value(value) : value;
-  };
+  const { element } = operand;
+  // Whole numbers are written as they are: there is nothing to round, and nothing that is not finite.
+  const stored: Float | undefined = element === "f32" || element === "f16" ? element : undefined;
+  const decode = decoder(element, bytes);
+  const at = (row: number, column: number) => decode(row * stride + column);
 
   for (let row = 0; row < operand.rows; row++) {
     for (let column = 0; column < operand.columns; column++) {
@@ -126,20 +125,24 @@ function compare(launch: Launch, bytes: ArrayBuffer, dispatch: number, budget: B
     }
   }
 
-  const inputs = launch.inputs(dispatch);
-  const tolerance = kernel.tolerance(launch.shape, launch.dtype);
+  const { rounded } = variantOf(kernel, launch.choice);
+  const given = launch.inputs(dispatch);
+  const inputs = rounded?.inputs(given, launch.shape) ?? given;
+  const tolerance = kernel.tolerance(launch.shape, launch.dtype) + (rounded?.slack(launch.shape) ?? 0);
   const { spots: chosen, coverage } = spots(launch, budget);
   let worst = 0;
   let elements = 0;
   for (const [row, set] of chosen) {
     const columns = [...set];
     elements += columns.length;
-    kernel.reference(launch.shape, inputs, row, columns).forEach(({ value, magnitude }, i) => {
+    kernel.reference(launch.shape, inputs, row, columns, launch.dtype).forEach(({ value, magnitude }, i) => {
       const column = columns[i]!;
       // The output's own rounding is not the arithmetic's error, nor is a tiny number that was flushed to zero.
       const storing =
-        roundoff[stored] * Math.abs(value) +
-        (Math.abs(value) < smallestNormal[stored] ? smallestNormal[stored] : 0);
+        stored === undefined
+          ? 0
+          : roundoff[stored] * Math.abs(value) +
+            (Math.abs(value) < smallestNormal[stored] ? smallestNormal[stored] : 0);
       const error = Math.max(0, Math.abs(at(row, column) - value) - storing) / (magnitude || 1);
       worst = Math.max(worst, error);
       if (!(error <= tolerance)) {

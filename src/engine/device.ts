@@ -1,7 +1,9 @@
 // A GPUDevice with everything it can give, and awaits that cannot hang: each one ends with the device's
 // loss or at a deadline.
 
-import type { DType } from "../kernels/kernel";
+import * as v from "valibot";
+import { activationsOf, type DType } from "../kernels/elements";
+import type { Demand, MatrixUnit } from "../kernels/kernel";
 import type { DeviceInfo } from "../result";
 import { type Clock, NoAnswer, sleep, withDeadline } from "./clock";
 import { isFirefox, nudge } from "./firefox_nudge";
@@ -13,7 +15,13 @@ export class NoDevice extends Error {}
 /** The device is gone; nothing more can be measured on it. */
 export class DeviceLost extends Error {}
 
-const FEATURES: readonly GPUFeatureName[] = ["shader-f16", "timestamp-query", "subgroups"];
+/** Not in the types yet: https://github.com/gpuweb/gpuweb/blob/main/proposals/subgroup-matrix.md */
+const SUBGROUP_MATRIX = "chromium-experimental-subgroup-matrix" as GPUFeatureName;
+
+const FEATURES: readonly GPUFeatureName[] = ["shader-f16", "timestamp-query", "subgroups", SUBGROUP_MATRIX];
+
+/** WGSL's products of four bytes at once; a feature of the language, which browsers list elsewhere. */
+const PACKED_DOT = "packed_4x8_integer_dot_product";
 
 // Limits whose defaults are smaller than what kernels and weights of this size want.
 const LIMITS = [
@@ -24,6 +32,16 @@ const LIMITS = [
   "maxComputeWorkgroupStorageSize",
   "maxComputeWorkgroupsPerDimension",
 ] as const;
+
+const matrixConfigsSchema = v.array(
+  v.object({
+    componentType: v.string(),
+    resultComponentType: v.string(),
+    M: v.number(),
+    N: v.number(),
+    K: v.number(),
+  }),
+);
 
 /** How long the news of a lost device may take to follow its first consequences. */
 const LOSS_SECONDS = 2;
@@ -36,6 +54,11 @@ export interface Gpu {
   freshSeed(): number;
   readonly limits: Readonly<Record<(typeof LIMITS)[number], number>>;
   has(feature: GPUFeatureName): boolean;
+  /** Lanes of a subgroup where they are always as many; 0 where they vary, or there are no subgroups. */
+  readonly subgroupSize: number;
+  readonly packedDot: boolean;
+  /** What subgroups multiply in one instruction. */
+  readonly matrixUnits: readonly MatrixUnit[];
   /** Phones have less memory, and drivers with less patience. */
   readonly mobile: boolean;
   /** Whether waiting for the GPU keeps a core busy: see dawn_polling.ts. */
@@ -62,6 +85,28 @@ function softwareReason(adapter: GPUAdapter, { vendor, architecture, device, des
     ("isFallbackAdapter" in adapter &&
       (adapter as { isFallbackAdapter: unknown }).isFallbackAdapter === true);
   return marked ? "the browser marks the adapter as a software fallback" : null;
+}
+
+/** Least and most lanes of a subgroup; zeros where there are none. */
+function subgroupSizes(adapter: GPUAdapter): { subgroupMinSize: number; subgroupMaxSize: number } {
+  const { subgroupMinSize = 0, subgroupMaxSize = 0 } = adapter.info;
+  return adapter.features.has("subgroups")
+    ? { subgroupMinSize, subgroupMaxSize }
+    : { subgroupMinSize: 0, subgroupMaxSize: 0 };
+}
+
+/** As the adapter lists them: an array of plain objects in Chromium 156. */
+function matrixUnitsOf(adapter: GPUAdapter): MatrixUnit[] {
+  if (!adapter.features.has(SUBGROUP_MATRIX)) return [];
+  const listed = (adapter.info as { subgroupMatrixConfigs?: unknown }).subgroupMatrixConfigs;
+  return v
+    .parse(matrixConfigsSchema, listed ?? [])
+    .flatMap(({ componentType, resultComponentType, ...size }) =>
+      (componentType === "f16" || componentType === "f32" || componentType === "i8") &&
+      (resultComponentType === "f16" || resultComponentType === "f32" || resultComponentType === "i32")
+        ? [{ element: componentType, result: resultComponentType, ...size }]
+        : [],
+    );
 }
 
 /** "discrete GPU", "integrated GPU" or "CPU" where the browser says so, which Chromium does to developers only. */
@@ -97,6 +142,8 @@ export async function openDevice(host: Host, seed = 1): Promise<Gpu> {
   );
   if (adapter === null) throw new NoDevice("WebGPU is here, but it has no adapter for this machine");
   const features = FEATURES.filter((feature) => adapter.features.has(feature));
+  const packedDot = gpu.wgslLanguageFeatures?.has(PACKED_DOT) ?? false;
+  const subgroups = subgroupSizes(adapter);
   const limits = Object.fromEntries(LIMITS.map((limit) => [limit, adapter.limits[limit]])) as Gpu["limits"];
   const device = await answered(
     adapter
@@ -125,8 +172,8 @@ export async function openDevice(host: Host, seed = 1): Promise<Gpu> {
     type: typeOf(adapter.info),
     others: await othersThan(adapter, host).catch(() => []),
     software: softwareReason(adapter, adapter.info),
-    features: [...features],
-    limits,
+    features: [...features, ...(packedDot ? [PACKED_DOT] : [])],
+    limits: { ...limits, ...subgroups },
   };
 
   let seeds = 0;
@@ -137,6 +184,9 @@ export async function openDevice(host: Host, seed = 1): Promise<Gpu> {
     freshSeed: () => (seed + 16 * seeds++) >>> 0,
     limits,
     has: (feature) => device.features.has(feature),
+    subgroupSize: subgroups.subgroupMinSize === subgroups.subgroupMaxSize ? subgroups.subgroupMaxSize : 0,
+    packedDot,
+    matrixUnits: matrixUnitsOf(adapter),
     mobile: hostInfo.mobile,
     polls: hostInfo.kind === "node",
     async await(promise, what) {
@@ -173,7 +223,26 @@ export async function openDevice(host: Host, seed = 1): Promise<Gpu> {
 
 /** Why a type cannot be computed with on this device, or undefined. */
 export function unsupported(gpu: Gpu, dtype: DType): string | undefined {
-  return dtype === "f16" && !gpu.has("shader-f16") ? "this device has no shader-f16" : undefined;
+  return activationsOf[dtype] === "f16" && !gpu.has("shader-f16")
+    ? "this device has no shader-f16"
+    : undefined;
+}
+
+/** Why this device cannot do what a variant asks for, or undefined. */
+export function lacking(gpu: Gpu, demand: Demand): string | undefined {
+  const { threads, workgroupStorage, subgroup, packedDot, matrix } = demand;
+  const { limits } = gpu;
+  if (threads > Math.min(limits.maxComputeInvocationsPerWorkgroup, limits.maxComputeWorkgroupSizeX))
+    return `${threads} threads are more than a workgroup has`;
+  if (workgroupStorage > limits.maxComputeWorkgroupStorageSize)
+    return `${workgroupStorage} bytes are more than workgroup memory has`;
+  if (subgroup !== undefined && subgroup !== gpu.subgroupSize)
+    return `subgroups do not have ${subgroup} lanes`;
+  if (packedDot && !gpu.packedDot) return `no ${PACKED_DOT}`;
+  const same = (unit: MatrixUnit) =>
+    matrix !== undefined &&
+    (["element", "result", "M", "N", "K"] as const).every((field) => unit[field] === matrix[field]);
+  return matrix !== undefined && !gpu.matrixUnits.some(same) ? "no such matrix unit" : undefined;
 }
 
 /**

@@ -17,8 +17,10 @@ export interface Effort {
   readonly minSpanSeconds: number;
   /** How often a throttled cell is left to rest and begun again at most. */
   readonly rests: number;
-  /** Whether every tuning is tried, and every shape of a probe; else the first tuning and the last, at one shape. */
+  /** Whether every start of a search is tried, and every shape of a probe; else the first start and the last, at one shape. */
   readonly search: boolean;
+  /** For the search of one kernel's best tuning; all starts are tried in any case. */
+  readonly tuningSeconds: number;
   /** Whether cells that stream memory are timed once more on memory that a cache holds. */
   readonly cacheHot: boolean;
 }
@@ -34,6 +36,7 @@ export const efforts: Readonly<Record<Preset, Effort>> = {
     minSpanSeconds: 0.002,
     rests: 0,
     search: false,
+    tuningSeconds: 0,
     cacheHot: false,
   },
   quick: {
@@ -46,6 +49,7 @@ export const efforts: Readonly<Record<Preset, Effort>> = {
     minSpanSeconds: 0.016,
     rests: 1,
     search: true,
+    tuningSeconds: 3,
     cacheHot: true,
   },
   standard: {
@@ -58,6 +62,7 @@ export const efforts: Readonly<Record<Preset, Effort>> = {
     minSpanSeconds: 0.016,
     rests: 2,
     search: true,
+    tuningSeconds: 8,
     cacheHot: true,
   },
   rigorous: {
@@ -70,6 +75,7 @@ export const efforts: Readonly<Record<Preset, Effort>> = {
     minSpanSeconds: 0.033,
     rests: 2,
     search: true,
+    tuningSeconds: 30,
     cacheHot: true,
   },
 };

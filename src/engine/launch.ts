@@ -1,12 +1,15 @@
 // A kernel made ready to run: compiled, its operands in memory, its dispatches rotating through the weights.
 
-import { type AnyShape, type Call, type KernelName, kernelOf } from "../kernels";
-import { bytesOf, type DType, type Matrix, type Operand, strideOf } from "../kernels/kernel";
+import { type AnyCall, type AnyShape, type KernelName, kernelOf } from "../kernels";
+import { type Choice, choiceName, variantOf } from "../kernels/choices";
+import type { DType } from "../kernels/elements";
+import { f16Bits } from "../kernels/f16";
+import { bytesOf, type Matrix, type Operand, strideOf } from "../kernels/kernel";
 import { gridOf } from "../kernels/prelude";
 import { randomAt } from "../kernels/random";
 import { type Gpu, guarded } from "./device";
-import { f16Bits } from "./f16";
-import { compile, type Pipeline } from "./pipeline";
+import { isStreamed } from "./pieces";
+import { type Compiled, compile, unfit } from "./pipeline";
 import type { Weights } from "./weights";
 
 /** A bind group each: more would cost more host time than the measurement takes. */
@@ -16,8 +19,10 @@ export interface Launch {
   readonly kernel: KernelName;
   readonly shape: AnyShape;
   readonly dtype: DType;
+  readonly choice: Choice;
+  /** The choice in a few words. */
   readonly tuning: string;
-  readonly compiled: Pipeline;
+  readonly compiled: Compiled;
   /** Of its activations, which no other launch on this device shares: stale output does not pass for fresh. */
   readonly seed: number;
   readonly output: { readonly operand: Operand; readonly buffer: GPUBuffer };
@@ -25,7 +30,7 @@ export interface Launch {
   readonly rotation: number;
   /** The inputs that dispatch number `dispatch` of the rotation reads. */
   inputs(dispatch: number): readonly Matrix[];
-  /** Encodes `count` dispatches, from number `from` of the rotation on, `step` further each time. */
+  /** Encodes `count` dispatches, all stages of each, from number `from` of the rotation on, `step` further each time. */
   encode(pass: GPUComputePassEncoder, from: number, count: number, step?: number): void;
   destroy(): void;
 }
@@ -38,17 +43,11 @@ export const atOnePlace = (launch: Launch): Launch => ({
 });
 
 /** Writes activations: seeded random numbers, zero in the padding. */
-function uploadActivations(
-  gpu: Gpu,
-  operand: Operand,
-  dtype: DType,
-  buffer: GPUBuffer,
-  seed: number,
-): Matrix {
+function uploadActivations(gpu: Gpu, operand: Operand, buffer: GPUBuffer, seed: number): Matrix {
   const stride = strideOf(operand.columns);
   const at: Matrix = (row, column) => randomAt(seed, row * stride + column);
   const elements = operand.rows * stride;
-  const data = (operand.type ?? dtype) === "f32" ? new Float32Array(elements) : new Uint16Array(elements);
+  const data = operand.element === "f32" ? new Float32Array(elements) : new Uint16Array(elements);
   for (let row = 0; row < operand.rows; row++) {
     for (let column = 0; column < operand.columns; column++) {
       const value = at(row, column);
@@ -60,39 +59,33 @@ function uploadActivations(
 }
 
 /**
- * Compiles a call and allocates what it works on. Throws where the shader does not compile, an operand
- * does not fit into a binding or memory is short.
+ * Compiles a call and allocates what it works on. Throws where the choice is not for this call or device, the shader
+ * does not compile, an operand does not fit into a binding or memory is short.
  */
 export async function prepare(
   gpu: Gpu,
   weights: Weights | undefined,
-  { kernel: name, shape }: Pick<Call, "kernel"> & { shape: AnyShape },
+  { kernel: name, shape }: AnyCall,
   dtype: DType,
-  tuningName: string,
+  choice: Choice,
 ): Promise<Launch> {
   const kernel = kernelOf(name);
-  const tuning = kernel.tunings[tuningName]!;
-  const operands = kernel.operands(shape);
+  const { tuning } = choice;
+  const variant = variantOf(kernel, choice);
+  const refused = kernel.unsupported?.(shape, dtype) ?? unfit(gpu, kernel, choice, shape, dtype);
+  if (refused !== undefined) throw new Error(`${name}, ${choiceName(kernel, choice)}: ${refused}`);
+  const operands = kernel.operands(shape, dtype);
   const output = operands.at(-1)!;
+  const all = [...operands, ...(variant.scratch?.(tuning, shape, dtype) ?? [])];
   const binding = Math.min(gpu.limits.maxStorageBufferBindingSize, gpu.limits.maxBufferSize);
-  const tooLarge = operands.find((operand) => bytesOf(operand, dtype) > binding);
-  if (tooLarge !== undefined) {
-    throw new Error(
-      `${name}: ${tooLarge.name} has ${bytesOf(tooLarge, dtype)} bytes, a binding holds ${binding}`,
-    );
-  }
-  const compiled = await compile(gpu, name, tuning, shape, dtype);
-  const { pipeline } = compiled;
+  const tooLarge = all.find((operand) => bytesOf(operand) > binding);
+  if (tooLarge !== undefined)
+    throw new Error(`${name}: ${tooLarge.name} has ${bytesOf(tooLarge)} bytes, a binding holds ${binding}`);
+  const compiled = await compile(gpu, name, choice, shape, dtype);
   const seed = gpu.freshSeed();
 
-  const streamed = operands.filter(({ role }) => role === "weights" || role === "kv-cache");
-  const groups =
-    streamed.length === 0
-      ? [[]]
-      : (weights?.pieces(
-          streamed.map((each) => bytesOf(each, dtype)),
-          MAX_PIECES,
-        ) ?? []);
+  const streamed = operands.filter(isStreamed);
+  const groups = streamed.length === 0 ? [[]] : (weights?.pieces(streamed, MAX_PIECES) ?? []);
   if (groups.length === 0)
     throw new Error(`${name} reads more at once than the ${weights?.bytes ?? 0} bytes of weights in memory`);
 
@@ -116,44 +109,51 @@ export async function prepare(
       );
 
       const activations = new Map<Operand, Matrix>();
-      const fixed = new Map<Operand, GPUBuffer>();
-      operands.forEach((operand, i) => {
-        if (streamed.includes(operand)) return;
+      const fixed = new Map<string, GPUBuffer>();
+      all.forEach((operand, i) => {
+        if (isStreamed(operand)) return;
         const usage =
           operand === output ? GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST : GPUBufferUsage.COPY_DST;
-        const buffer = own(bytesOf(operand, dtype), GPUBufferUsage.STORAGE | usage);
-        fixed.set(operand, buffer);
-        if (operand !== output)
-          activations.set(operand, uploadActivations(gpu, operand, dtype, buffer, seed + i));
+        const buffer = own(bytesOf(operand), GPUBufferUsage.STORAGE | usage);
+        fixed.set(operand.name, buffer);
+        if (operand.role === "activations")
+          activations.set(operand, uploadActivations(gpu, operand, buffer, seed + i));
       });
 
-      const layout = pipeline.getBindGroupLayout(0);
-      const bindGroups = groups.map((pieces) =>
-        gpu.device.createBindGroup({
-          layout,
-          entries: [
-            { binding: 0, resource: { buffer: uniform } },
-            ...operands.map((operand, i) => {
-              const buffer = fixed.get(operand);
-              if (buffer !== undefined) return { binding: i + 1, resource: { buffer } };
-              const { at: _, ...resource } = pieces[streamed.indexOf(operand)]!;
-              return { binding: i + 1, resource };
-            }),
-          ],
-        }),
-      );
-      const grid = gridOf(kernel.workgroups(shape, tuning), gpu.limits.maxComputeWorkgroupsPerDimension);
+      /** What a stage binds in one group of pieces. */
+      const resources = (binds: readonly string[], pieces: (typeof groups)[number]): GPUBufferBinding[] =>
+        binds.map((each) => {
+          const buffer = fixed.get(each);
+          if (buffer !== undefined) return { buffer };
+          const { at: _, ...resource } = pieces[streamed.findIndex((operand) => operand.name === each)]!;
+          return resource;
+        });
+      const stages = compiled.stages.map(({ stage, pipeline }) => {
+        const layout = pipeline.getBindGroupLayout(0);
+        // A stage that streams nothing does the same for every group.
+        const streams = stage.binds.some((each) => !fixed.has(each));
+        return {
+          pipeline,
+          grid: gridOf(stage.workgroups, gpu.limits.maxComputeWorkgroupsPerDimension),
+          bindGroups: (streams ? groups : groups.slice(0, 1)).map((pieces) => {
+            const bound: GPUBufferBinding[] = [{ buffer: uniform }, ...resources(stage.binds, pieces)];
+            const entries = bound.map((resource, i) => ({ binding: i, resource }));
+            return gpu.device.createBindGroup({ layout, entries });
+          }),
+        };
+      });
 
       return {
         kernel: name,
         shape,
         dtype,
-        tuning: tuningName,
+        choice,
+        tuning: choiceName(kernel, choice),
         compiled,
         seed,
-        output: { operand: output, buffer: fixed.get(output)! },
+        output: { operand: output, buffer: fixed.get(output.name)! },
         rotation:
-          streamed.reduce((sum, operand) => sum + bytesOf(operand, dtype), 0) *
+          streamed.reduce((sum, operand) => sum + bytesOf(operand), 0) *
           (streamed.length > 0 ? groups.length : 0),
         inputs: (dispatch) =>
           operands.slice(0, -1).map((operand): Matrix => {
@@ -164,10 +164,14 @@ export async function prepare(
             return (row, column) => piece.at(row * stride + column);
           }),
         encode(pass, from, count, step = 1) {
-          pass.setPipeline(pipeline);
+          const [only, ...others] = stages;
+          if (others.length === 0) pass.setPipeline(only!.pipeline);
           for (let i = 0; i < count; i++) {
-            pass.setBindGroup(0, bindGroups[(from + i * step) % bindGroups.length]!);
-            pass.dispatchWorkgroups(grid[0], grid[1]);
+            for (const { pipeline, grid, bindGroups } of stages) {
+              if (others.length > 0) pass.setPipeline(pipeline);
+              pass.setBindGroup(0, bindGroups[(from + i * step) % bindGroups.length]!);
+              pass.dispatchWorkgroups(grid[0], grid[1]);
+            }
           }
         },
         destroy,

@@ -1,7 +1,8 @@
 // One cell: check, warm up, then rounds of spans between two readings of the reference kernel.
 
-import type { AnyShape, Call } from "../kernels";
-import type { DType } from "../kernels/kernel";
+import type { Call } from "../kernels";
+import type { Choice } from "../kernels/choices";
+import type { DType } from "../kernels/elements";
 import type { Measurement } from "../result";
 import { check, checkAfter } from "./check";
 import { sleep } from "./clock";
@@ -35,7 +36,7 @@ export interface Cell {
   readonly piece: Call;
   readonly pieces: number;
   readonly dtype: DType;
-  readonly tuning: string;
+  readonly choice: Choice;
 }
 
 /** Rounds of a warm launch with what the reference kernel said before and after. */
@@ -112,10 +113,8 @@ async function sustained(
  */
 export async function measure(bench: Bench, cell: Cell, effort: Effort, sustain = 0): Promise<Measurement> {
   const { gpu, timer, weights } = bench;
-  const { call, piece, pieces, dtype, tuning } = cell;
-  // The pairing of a kernel with its shape was checked where the call was made.
-  const described = piece as Pick<Call, "kernel"> & { shape: AnyShape };
-  const launch = await prepare(gpu, weights, described, dtype, tuning);
+  const { call, piece, pieces, dtype, choice } = cell;
+  const launch = await prepare(gpu, weights, piece, dtype, choice);
   try {
     const { span, ...checked } = await check(gpu, timer, launch);
     launch.compiled.firstRun ??= span;
@@ -126,7 +125,7 @@ export async function measure(bench: Bench, cell: Cell, effort: Effort, sustain 
       status: "measured",
       call,
       dtype,
-      tuning,
+      tuning: launch.tuning,
       piece,
       pieces,
       rotation: launch.rotation,

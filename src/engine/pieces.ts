@@ -2,7 +2,8 @@
 // dispatch may take so long that a driver takes the device away.
 
 import { type Call, type KernelName, kernelOf, workOf } from "../kernels";
-import { bytesOf, type DType } from "../kernels/kernel";
+import type { DType } from "../kernels/elements";
+import { bytesOf, type Operand } from "../kernels/kernel";
 
 /** No dispatch is planned to take longer than this. */
 const DISPATCH_SECONDS = 0.035;
@@ -13,6 +14,9 @@ const ARITHMETIC_SHARE: Partial<Record<KernelName, number>> & { other: number } 
   other: 0.1,
 };
 const BANDWIDTH_SHARE = 0.4;
+
+/** What every dispatch finds in another piece of memory. */
+export const isStreamed = ({ role }: Operand): boolean => role === "weights" || role === "kv-cache";
 
 export interface Roofs {
   /** FLOP/s and byte/s that the probes reached. */
@@ -28,11 +32,9 @@ export interface Pieces {
 
 /** The most bytes that one dispatch of a call binds at once: a streamed piece holds all its operands side by side. */
 function largestBinding(call: Call, dtype: DType): number {
-  const operands = kernelOf(call.kernel).operands(call.shape);
-  const streamed = operands
-    .filter(({ role }) => role === "weights" || role === "kv-cache")
-    .reduce((sum, operand) => sum + bytesOf(operand, dtype), 0);
-  return Math.max(streamed, ...operands.map((operand) => bytesOf(operand, dtype)));
+  const operands = kernelOf(call.kernel).operands(call.shape, dtype);
+  const streamed = operands.filter(isStreamed).reduce((sum, operand) => sum + bytesOf(operand), 0);
+  return Math.max(streamed, ...operands.map(bytesOf));
 }
 
 /**

@@ -1,7 +1,8 @@
 // The reference kernel: a fixed piece of arithmetic, timed between cells. It stands in for the clock rate
 // that no browser tells: where it is slower than before, the device is.
 
-import type { Call } from "../kernels";
+import { type Call, kernelOf } from "../kernels";
+import { defaultChoice } from "../kernels/choices";
 import type { Reference } from "../result";
 import { median } from "../statistics";
 import { efforts, spanSeconds } from "./effort";
@@ -11,7 +12,7 @@ import { POLLED_SECONDS } from "./timer";
 import { quickTime } from "./tune";
 import { warmUp } from "./warmup";
 
-const TUNING = "64 threads";
+const CHOICE = defaultChoice(kernelOf("fma"));
 
 /** One dispatch of it should take about this long. */
 const DISPATCH_SECONDS = 0.0005;
@@ -44,7 +45,7 @@ const SMALL = { invocations: 8192, steps: 64 };
 
 /** The call whose dispatch takes about half a millisecond here, whatever the device: longer chains first, then more of them. */
 async function sized({ gpu, timer }: Instrument): Promise<Call> {
-  const launch = await prepare(gpu, undefined, call(SMALL.invocations, SMALL.steps), "f32", TUNING);
+  const launch = await prepare(gpu, undefined, call(SMALL.invocations, SMALL.steps), "f32", CHOICE);
   const seconds = await quickTime(timer, launch).finally(launch.destroy);
   const growth = DISPATCH_SECONDS / seconds;
   const steps = Math.max(8, Math.min(4096, 8 * Math.round((SMALL.steps * growth) / 8)));
@@ -64,7 +65,7 @@ export async function prepareReference(
 ): Promise<ReferenceKernel> {
   const { gpu, timer, instruments } = instrument;
   const kept: Reference = record ?? { call: await sized(instrument), readings: [] };
-  const launch: Launch = await prepare(gpu, undefined, kept.call, "f32", TUNING);
+  const launch: Launch = await prepare(gpu, undefined, kept.call, "f32", CHOICE);
   const { estimate } = await warmUp(instrument, launch, efforts.quick);
   // A fixed cost does not matter between readings of the same length.
   const { samples: count, share } =

@@ -1,10 +1,10 @@
 // The probes that give this device's own roof: arithmetic alone, reading alone, copying. Each is swept
 // over shapes and tunings, and the fastest is measured like any other cell.
 
-import type { Call } from "../kernels";
-import { workOf } from "../kernels";
+import { type Call, kernelOf, workOf } from "../kernels";
+import { type Choice, choiceName, defaultChoice } from "../kernels/choices";
+import { activationsOf, bitsOf, type DType } from "../kernels/elements";
 import { MAX_STEPS } from "../kernels/fma";
-import { type DType, sizeOf } from "../kernels/kernel";
 import type { TuningRecord } from "../result";
 import type { Gpu } from "./device";
 import type { Effort } from "./effort";
@@ -33,13 +33,13 @@ export const firstCalls = {
 
 /** Sizes the recurrence so that one dispatch takes a few ms here, whatever the device. */
 async function fmaCalls(gpu: Gpu, timer: Timer, dtype: DType): Promise<Call[]> {
-  const launch = await prepare(gpu, undefined, firstCalls.fma, dtype, "64 threads");
+  const launch = await prepare(gpu, undefined, firstCalls.fma, dtype, defaultChoice(kernelOf("fma")));
   const seconds = await quickTime(timer, launch).finally(launch.destroy);
   let growth = FMA_SECONDS / seconds;
-  const steps = Math.max(16, Math.min(MAX_STEPS[dtype], Math.round((64 * growth) / 8) * 8));
+  const steps = Math.max(16, Math.min(MAX_STEPS[activationsOf[dtype]], Math.round((64 * growth) / 8) * 8));
   growth /= steps / 64;
   const invocations = Math.max(1024, Math.min(2 ** 20, 2 ** Math.round(Math.log2(8192 * growth))));
-  return [2, 4, 8].map((chains) => ({ kernel: "fma", shape: { invocations, chains, steps } }));
+  return [2, 4, 6, 8].map((chains) => ({ kernel: "fma", shape: { invocations, chains, steps } }));
 }
 
 /** What a dispatch streams where there is no search for the fastest: enough to see that it works. */
@@ -52,31 +52,36 @@ function streamBytes(gpu: Gpu, weights: Weights, { search }: Effort): number {
 
 function readCalls(gpu: Gpu, weights: Weights, effort: Effort): Call[] {
   const budget = streamBytes(gpu, weights, effort);
-  const vec4 = 4 * sizeOf[weights.dtype];
+  const vec4 = bitsOf[activationsOf[weights.dtype]] / 2;
   const sizes = [[64 * MIB, 512], [64 * MIB, 4096], ...(budget >= 256 * MIB ? [[256 * MIB, 8192]] : [])] as [
     number,
     number,
   ][];
   return sizes.map(([bytes, groups]) => ({
     kernel: "read",
-    shape: { groups, words: Math.floor(Math.min(bytes, budget) / vec4 / groups) },
+    shape: { groups, words: 4 * Math.floor(Math.min(bytes, budget) / vec4 / groups / 4) },
   }));
 }
 
 function copyCalls(gpu: Gpu, weights: Weights, effort: Effort): Call[] {
   const bytes = Math.min(64 * MIB, streamBytes(gpu, weights, effort));
-  return [{ kernel: "copy", shape: { words: Math.floor(bytes / 4 / sizeOf[weights.dtype]) } }];
+  return [
+    { kernel: "copy", shape: { words: Math.floor((2 * bytes) / bitsOf[activationsOf[weights.dtype]]) } },
+  ];
 }
 
 export type Probe = keyof typeof firstCalls;
 export const probes: readonly Probe[] = ["fma", "read", "copy"];
 
-/** The call and the tuning at which a probe is fastest here. */
+/** The call and the way to compute it at which a probe is fastest here. */
 export interface BestProbe {
   readonly call: Call;
-  readonly tuning: string;
+  readonly choice: Choice;
   readonly records: readonly TuningRecord[];
 }
+
+/** Of the time for tuning a kernel, what the search at a probe's best shape may take. */
+const CLIMB_SHARE = 1 / 3;
 
 /** Sweeps a probe, as far as `effort` goes. Throws when no variant of it passes its check. */
 export async function sweep(
@@ -92,21 +97,31 @@ export async function sweep(
       ? await fmaCalls(gpu, timer, dtype)
       : (probe === "read" ? readCalls : copyCalls)(gpu, weights, effort);
   const records: TuningRecord[] = [];
-  let best: (Omit<BestProbe, "records"> & { readonly rate: number }) | undefined;
+  let best: { readonly call: Call; readonly choice: Choice; readonly rate: number } | undefined;
+  let promising: readonly Choice[] | undefined;
+
+  const search = async (call: Call, from: readonly Choice[], seconds: number) => {
+    const found = await tune(gpu, timer, weights, call, dtype, { from, seconds, disloyal: true });
+    records.push({ ...found.record, shapeClass: Object.values(call.shape).join("x") });
+    const { flops, bytes } = workOf(call, dtype);
+    const rate = (probe === "fma" ? flops : bytes) / found.secondsPerDispatch;
+    if (call !== trials[probe] && (best === undefined || rate > best.rate))
+      best = { call, choice: found.choice, rate };
+    return found;
+  };
+
   const trial = trials[probe];
-  let promising: readonly string[] | undefined;
   for (const call of [...(trial ? [trial] : []), ...(effort.search ? calls : calls.slice(0, 1))]) {
     promising ??= candidates(gpu, call, dtype, effort);
-    const { record, secondsPerDispatch } = await tune(gpu, timer, weights, call, dtype, promising);
-    records.push({ ...record, shapeClass: Object.values(call.shape).join("x") });
-    const { flops, bytes } = workOf(call, dtype);
-    const rate = (probe === "fma" ? flops : bytes) / secondsPerDispatch;
-    if (call !== trial && (best === undefined || rate > best.rate))
-      best = { call, tuning: record.picked, rate };
+    const { record, secondsPerDispatch } = await search(call, promising, 0);
     // What is far behind at one shape is not tried at the next.
-    promising = Object.keys(record.tried).filter(
-      (name) => (record.tried[name] ?? Infinity) < HOPELESS * secondsPerDispatch,
+    const kernel = kernelOf(call.kernel);
+    promising = promising.filter(
+      (choice) =>
+        (record.tried[choiceName(kernel, choice)] ?? Number.POSITIVE_INFINITY) <
+        HOPELESS * secondsPerDispatch,
     );
   }
-  return { call: best!.call, tuning: best!.tuning, records };
+  if (effort.search) await search(best!.call, [best!.choice], CLIMB_SHARE * effort.tuningSeconds);
+  return { call: best!.call, choice: best!.choice, records };
 }

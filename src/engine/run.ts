@@ -2,7 +2,8 @@
 // and a device that is lost is replaced.
 
 import { type Call, kernelOf, workOf } from "../kernels";
-import type { DType } from "../kernels/kernel";
+import { type Choice, isChoice } from "../kernels/choices";
+import { activationsOf, type DType } from "../kernels/elements";
 import { type Plan, workloadsOf } from "../plan";
 import { type Outcome, type Result, SCHEMA, samplesOf } from "../result";
 import { median } from "../statistics";
@@ -14,7 +15,7 @@ import { efforts } from "./effort";
 import type { Host } from "./host";
 import { measure } from "./measure";
 import { divide, type Roofs } from "./pieces";
-import { fittingTunings } from "./pipeline";
+import { unfit } from "./pipeline";
 import { firstCalls, type Probe, probes, sweep } from "./roof";
 import { isGone, openSession, type Session } from "./session";
 import { candidates, tune } from "./tune";
@@ -121,20 +122,25 @@ async function measureCall(
   const weights = await session.weightsOf(dtype);
   const { piece, pieces } = divide(call, dtype, roofs, Math.min(largestPiece(gpu), weights.bytes));
   const shapeClass = kernelOf(piece.kernel).shapeClass(piece.shape);
-  const fitting = fittingTunings(gpu, piece.kernel, piece.shape, dtype);
-  let record = tunings.find(
+  const kernel = kernelOf(piece.kernel);
+  const suits = (choice: Choice) =>
+    isChoice(kernel, choice) && unfit(gpu, kernel, choice, piece.shape, dtype) === undefined;
+  let choice = tunings.find(
     (each) =>
       each.kernel === piece.kernel &&
       each.dtype === dtype &&
       each.shapeClass === shapeClass &&
-      fitting.includes(each.picked),
-  );
-  if (record === undefined) {
-    const names = candidates(gpu, piece, dtype, efforts[plan.preset]);
-    ({ record } = await tune(gpu, timer, weights, piece, dtype, names));
-    tunings.push(record);
+      each.choice !== null &&
+      suits(each.choice),
+  )?.choice;
+  if (!choice) {
+    const effort = efforts[plan.preset];
+    const from = candidates(gpu, piece, dtype, effort);
+    const found = await tune(gpu, timer, weights, piece, dtype, { from, seconds: effort.tuningSeconds });
+    tunings.push(found.record);
+    ({ choice } = found);
   }
-  const cell = { call, piece, pieces, dtype, tuning: record.picked };
+  const cell = { call, piece, pieces, dtype, choice };
   return measure(session, cell, efforts[plan.preset], plan.sustain);
 }
 
@@ -143,23 +149,27 @@ async function measureProbe(session: Session, result: Result, probe: Probe, dtyp
   const { gpu, timer } = session;
   const weights = await session.weightsOf(dtype);
   const effort = efforts[result.plan.preset];
-  const { call, tuning, records } = await sweep(gpu, timer, weights, probe, effort);
+  const { call, choice, records } = await sweep(gpu, timer, weights, probe, effort);
   result.tunings.push(...records);
   if (effort.cacheHot && probe === "read" && result.cacheCurve.length === 0) {
     const largest = Math.min(largestPiece(gpu), weights.bytes / 2, 2 ** 28);
-    result.cacheCurve = await cacheCurve(gpu, timer, weights, tuning, largest);
+    result.cacheCurve = await cacheCurve(gpu, timer, weights, choice, largest);
   }
-  return measure(session, { call, piece: call, pieces: 1, dtype, tuning }, effort);
+  return measure(session, { call, piece: call, pieces: 1, dtype, choice }, effort);
 }
 
 /** FLOP/s and byte/s that the probes of a type reached; a cautious guess where one failed. */
 function roofsOf({ outcomes }: Result, dtype: DType): Roofs {
   const best = (probe: Probe, guess: number) => {
     const rates = outcomes.flatMap((outcome) => {
-      if (outcome.status !== "measured" || outcome.call.kernel !== probe || outcome.dtype !== dtype)
+      if (
+        outcome.status !== "measured" ||
+        outcome.call.kernel !== probe ||
+        outcome.dtype !== activationsOf[dtype]
+      )
         return [];
       if (outcome.timing.kind !== "spans") return [];
-      const { flops, bytes } = workOf(outcome.call, dtype);
+      const { flops, bytes } = workOf(outcome.call, outcome.dtype);
       return [(probe === "fma" ? flops : bytes) / median(samplesOf(outcome.timing, outcome.clock))];
     });
     return rates.length === 0 ? guess : Math.max(...rates);
@@ -171,10 +181,15 @@ function roofsOf({ outcomes }: Result, dtype: DType): Roofs {
 type Unit = { readonly dtype: DType; readonly call: Call; readonly probe?: Probe };
 
 function unitsOf(plan: Plan, calls: readonly Call[]): Unit[] {
-  return plan.dtype.flatMap((dtype): Unit[] => [
-    ...probes.map((probe) => ({ dtype, call: firstCalls[probe], probe })),
-    ...calls.map((call) => ({ dtype, call })),
-  ]);
+  const roofs = new Set<DType>();
+  return plan.dtype.flatMap((dtype): Unit[] => {
+    const measured = roofs.has(activationsOf[dtype]) ? [] : probes;
+    roofs.add(activationsOf[dtype]);
+    return [
+      ...measured.map((probe) => ({ dtype: activationsOf[dtype], call: firstCalls[probe], probe })),
+      ...calls.map((call) => ({ dtype, call })),
+    ];
+  });
 }
 
 /** Whether an earlier run got to this unit, with whatever outcome. */
@@ -242,7 +257,8 @@ export async function run(
       pace.report(what, { call, dtype });
       try {
         session ??= await openSession(host, result, runBegan);
-        const reason = unsupported(session.gpu, dtype);
+        const reason =
+          unsupported(session.gpu, dtype) ?? kernelOf(call.kernel).unsupported?.(call.shape, dtype);
         if (reason !== undefined) {
           if (probe === undefined) result.outcomes.push({ status: "skipped", call, dtype, reason });
         } else if (probe !== undefined) {

@@ -1,7 +1,8 @@
 // What can the instruments tell apart here? Asked with work whose answer is known: a copy of a known size, the
 // same kernel twice, and the same kernel with a tenth more to do.
 
-import type { Call } from "../kernels";
+import { type Call, kernelOf } from "../kernels";
+import { defaultChoice } from "../kernels/choices";
 import type { DeviceInfo, Instruments, Measurement, Reference } from "../result";
 import { calibrate } from "./calibrate";
 import { type Gpu, openDevice } from "./device";
@@ -40,8 +41,10 @@ async function cells(
   say: (label: string) => void,
 ): Promise<Omit<SelfTest, "device">> {
   const { instruments } = bench;
-  const cell = (call: Call, tuning: string) =>
-    measure(bench, { call, piece: call, pieces: 1, dtype: "f32", tuning }, efforts.quick);
+  const cell = (call: Call) => {
+    const choice = defaultChoice(kernelOf(call.kernel));
+    return measure(bench, { call, piece: call, pieces: 1, dtype: "f32", choice }, efforts.quick);
+  };
   const arithmetic = (steps: number): Call => {
     // As large as the reference kernel, which was sized for this device.
     const invocations = reference.call.kernel === "fma" ? reference.call.shape.invocations : 8192;
@@ -49,13 +52,13 @@ async function cells(
   };
   say("copying 16 MiB");
   const words = Math.min(COPY_BYTES, gpu.limits.maxStorageBufferBindingSize) / 16;
-  const copy = await cell({ kernel: "copy", shape: { words } }, "64 threads, 8 loads");
+  const copy = await cell({ kernel: "copy", shape: { words } });
   say("timing a kernel");
-  const first = await cell(arithmetic(STEPS), "64 threads");
+  const first = await cell(arithmetic(STEPS));
   say("timing it with a tenth more to do");
-  const planted = await cell(arithmetic(STEPS * (1 + PLANTED)), "64 threads");
+  const planted = await cell(arithmetic(STEPS * (1 + PLANTED)));
   say("timing it once more");
-  const second = await cell(arithmetic(STEPS), "64 threads");
+  const second = await cell(arithmetic(STEPS));
   return { instruments, reference, copy, same: [first, second], planted };
 }
 

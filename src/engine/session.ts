@@ -1,6 +1,6 @@
 // A device and everything that hangs on it. When the device goes, all of it goes, and another takes its place.
 
-import { type DType, sizeOf } from "../kernels/kernel";
+import { type DType, weightBytes } from "../kernels/elements";
 import type { Plan } from "../plan";
 import type { Result } from "../result";
 import { layerParameters, modelConfig, parameters } from "../workloads";
@@ -36,7 +36,7 @@ export const isGone = (error: unknown): boolean => error instanceof DeviceLost |
 
 /** Bytes of weights to begin with: no more than the plan allows, nor than its models have. */
 function wantedBytes(plan: Plan, dtype: DType, mobile: boolean): number {
-  const models = plan.model.map((id) => parameters(modelConfig(id)) * sizeOf[dtype]);
+  const models = plan.model.map((id) => parameters(modelConfig(id)) * weightBytes[dtype]);
   const budget = mobile ? Math.min(plan.memory, MIN_WEIGHTS) : plan.memory;
   return models.length > 0 ? Math.min(budget, Math.max(MIN_WEIGHTS, ...models)) : budget;
 }
@@ -45,7 +45,7 @@ function wantedBytes(plan: Plan, dtype: DType, mobile: boolean): number {
 function residency(plan: Plan, { bytes, dtype }: Weights): Result["residency"] {
   return plan.model.map((model) => {
     const config = modelConfig(model);
-    const layers = Math.floor(bytes / (layerParameters(config) * sizeOf[dtype]));
+    const layers = Math.floor(bytes / (layerParameters(config) * weightBytes[dtype]));
     const ofLayers = config.num_hidden_layers;
     return { model, dtype, layers: Math.min(layers, ofLayers), ofLayers, bytes };
   });

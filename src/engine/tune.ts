@@ -1,18 +1,29 @@
-// Which tuning of a kernel is fastest on this device? Each is checked before it is timed.
+// Which way to compute a kernel is fastest on this device? A hill climb from where others of its kind are good; each
+// candidate is checked before it is timed.
 
-import { type AnyShape, type Call, kernelOf } from "../kernels";
-import type { DType } from "../kernels/kernel";
+import { type AnyCall, kernelOf } from "../kernels";
+import { type Choice, choiceName, neighbours } from "../kernels/choices";
+import type { DType } from "../kernels/elements";
 import type { TuningRecord } from "../result";
+import { uniform } from "../statistics";
 import { CURSORY, check } from "./check";
 import type { Gpu } from "./device";
-import type { Effort } from "./effort";
 import { type Launch, prepare } from "./launch";
-import { fittingTunings } from "./pipeline";
+import { fittingStarts, unfit } from "./pipeline";
 import type { Timer } from "./timer";
 import type { Weights } from "./weights";
 
 /** Below this, a difference between two candidates is taken for noise and the earlier one is kept. */
 const WORTHWHILE = 0.97;
+
+/** The default is kept unless another choice takes less than this share of its time. */
+const LOYALTY = 0.9;
+
+/** Candidates that are compiled side by side: compiling is most of the time, and compilers have cores of their own. */
+const SIDE_BY_SIDE = 4;
+
+/** Times that the default and the best are timed again, by turns, before one of them is picked. */
+const DUELS = 2;
 
 /** A span of so many times what the timer tells is no longer short, whatever its difference from another. */
 const LONG_ENOUGH = 10;
@@ -64,64 +75,128 @@ export async function quickTime(
   return Math.min(found.seconds, again.seconds);
 }
 
-/** The tunings to try: all that the device's limits allow, or the first of them and the last, which differ most. */
+/** Where to look, and for how long. */
+export interface Search {
+  /** Candidates to begin with; the first that works is the default. */
+  readonly from: readonly Choice[];
+  /** After this many seconds no further candidate is tried, once all of `from` were. */
+  readonly seconds: number;
+  /** Whether the best is picked even where the default is as good: for roofs, which are the best of everything. */
+  readonly disloyal?: boolean;
+}
+
+/** The choices to begin with: all that suit the device, or the first of them and the last, which differ most. */
 export function candidates(
   gpu: Gpu,
-  { kernel, shape }: Pick<Call, "kernel"> & { shape: AnyShape },
+  { kernel, shape }: AnyCall,
   dtype: DType,
-  { search }: Effort,
-): string[] {
-  const fitting = fittingTunings(gpu, kernel, shape, dtype);
+  { search }: { readonly search: boolean },
+): Choice[] {
+  const fitting = fittingStarts(gpu, kernel, shape, dtype);
   return search ? fitting : [...new Set([...fitting.slice(0, 1), ...fitting.slice(-1)])];
 }
 
+interface Tried {
+  readonly launch: Launch;
+  readonly seconds: number;
+}
+
+/** What a search has found. */
+export interface Found {
+  readonly choice: Choice;
+  readonly secondsPerDispatch: number;
+  readonly record: TuningRecord;
+}
+
 /**
- * Tries the tunings of `names`. One that does not compile or fails its check is recorded as null and not timed.
+ * Searches for the fastest choice. One that does not compile or fails its check is recorded as null and not timed.
  * Throws the last such error when none is left.
  */
 export async function tune(
   gpu: Gpu,
   timer: Timer,
   weights: Weights | undefined,
-  call: Pick<Call, "kernel"> & { shape: AnyShape },
+  call: AnyCall,
   dtype: DType,
-  names: readonly string[],
-): Promise<{ record: TuningRecord; secondsPerDispatch: number }> {
-  const tried: Record<string, number | null> = {};
-  let best: { name: string; seconds: number } | undefined;
-  let problem: unknown = new Error(`no tuning of ${call.kernel} fits this device's limits`);
+  { from, seconds: budget, disloyal = false }: Search,
+): Promise<Found> {
+  const kernel = kernelOf(call.kernel);
+  const began = gpu.clock.now();
+  const random = uniform(gpu.freshSeed());
+  const times: Record<string, number | null> = {};
+  let usual: Tried | undefined;
+  let best: Tried | undefined;
+  let problem: unknown = new Error(`no way to compute ${call.kernel} in ${dtype} suits this device`);
 
-  // Compiling is most of the time, and compilers work side by side.
-  const launches = names.map((name) => prepare(gpu, weights, call, dtype, name));
-  const settled = await Promise.allSettled(launches);
-  try {
+  /** Tries candidates, which are compiled side by side and timed one after another. */
+  const tryOut = async (choices: readonly Choice[]) => {
+    const launches = choices.map((choice) => prepare(gpu, weights, call, dtype, choice));
+    const settled = await Promise.allSettled(launches);
     for (const [i, outcome] of settled.entries()) {
-      const name = names[i]!;
+      const name = choiceName(kernel, choices[i]!);
       try {
         if (outcome.status === "rejected") throw outcome.reason;
-        const { span } = await check(gpu, timer, outcome.value, CURSORY);
-        outcome.value.compiled.firstRun ??= span;
-        const seconds = await quickTime(timer, outcome.value, best?.seconds);
-        tried[name] = seconds;
-        if (best === undefined || seconds < best.seconds * WORTHWHILE) best = { name, seconds };
+        const launch = outcome.value;
+        try {
+          const { span } = await check(gpu, timer, launch, CURSORY);
+          launch.compiled.firstRun ??= span;
+          const tried = { launch, seconds: await quickTime(timer, launch, best?.seconds) };
+          times[name] = tried.seconds;
+          usual ??= tried;
+          if (best === undefined || tried.seconds < best.seconds * WORTHWHILE) {
+            if (best !== usual) best?.launch.destroy();
+            best = tried;
+          }
+        } finally {
+          if (launch !== usual?.launch && launch !== best?.launch) launch.destroy();
+        }
       } catch (error) {
         await gpu.assertAlive(error);
-        tried[name] = null;
+        times[name] = null;
         problem = error;
       }
     }
-  } finally {
-    for (const outcome of settled) if (outcome.status === "fulfilled") outcome.value.destroy();
-  }
-  if (best === undefined) throw problem;
-  return {
-    record: {
-      kernel: call.kernel,
-      dtype,
-      shapeClass: kernelOf(call.kernel).shapeClass(call.shape),
-      tried,
-      picked: best.name,
-    },
-    secondsPerDispatch: best.seconds,
   };
+
+  try {
+    for (let i = 0; i < from.length; i += SIDE_BY_SIDE) await tryOut(from.slice(i, i + SIDE_BY_SIDE));
+    while (best !== undefined && gpu.clock.now() - began < budget) {
+      const untried = neighbours(kernel, best.launch.choice).filter(
+        (choice) =>
+          !(choiceName(kernel, choice) in times) &&
+          unfit(gpu, kernel, choice, call.shape, dtype) === undefined,
+      );
+      if (untried.length === 0) break;
+      const order = untried.map((choice) => ({ choice, key: random() })).sort((a, b) => a.key - b.key);
+      await tryOut(order.slice(0, SIDE_BY_SIDE).map(({ choice }) => choice));
+    }
+    if (best === undefined || usual === undefined) throw problem;
+    const picked = disloyal ? best : await duel(timer, usual, best);
+    return {
+      choice: picked.launch.choice,
+      secondsPerDispatch: picked.seconds,
+      record: {
+        kernel: call.kernel,
+        dtype,
+        shapeClass: kernel.shapeClass(call.shape),
+        tried: times,
+        picked: picked.launch.tuning,
+        choice: picked.launch.choice,
+      },
+    };
+  } finally {
+    usual?.launch.destroy();
+    best?.launch.destroy();
+  }
+}
+
+/** The best, unless the default is about as good: both are timed again, by turns, for the search may have been lucky. */
+async function duel(timer: Timer, usual: Tried, best: Tried): Promise<Tried> {
+  if (best === usual) return best;
+  let [slow, fast] = [usual.seconds, best.seconds];
+  for (let i = 0; i < DUELS && fast > 0.5 * slow; i++) {
+    slow = Math.min(slow, await quickTime(timer, usual.launch));
+    fast = Math.min(fast, await quickTime(timer, best.launch));
+  }
+  return fast < LOYALTY * slow ? { ...best, seconds: fast } : { ...usual, seconds: slow };
 }

@@ -2,15 +2,19 @@
 // piece in turn. A piece is read again only after all the others, so that nothing is found in a cache
 // that would not be there in a model of this size.
 
-import { fill } from "../kernels/fill";
-import { type DType, sizeOf } from "../kernels/kernel";
+import { kernelOf } from "../kernels";
+import { defaultChoice } from "../kernels/choices";
+import { bitsOf, cacheOf, type DType, type Element, quantsOf, storedAt } from "../kernels/elements";
+import { bytesOf, type Operand } from "../kernels/kernel";
 import { gridOf } from "../kernels/prelude";
-import { randomAt } from "../kernels/random";
 import { type Gpu, guarded } from "./device";
 import { compile } from "./pipeline";
 
 /** Offsets of storage bindings are multiples of this on every device. */
 const ALIGNMENT = 256;
+
+/** Of the memory for quantised weights, what their scales and the KV cache have: two bytes for every sixteen at most. */
+const SCALES_SHARE = 1 / 8;
 
 /** A part of a buffer, and the numbers that are in it. */
 export interface Piece {
@@ -24,8 +28,11 @@ export interface Piece {
 export interface Weights {
   readonly bytes: number;
   readonly dtype: DType;
-  /** Disjoint pieces of these sizes in memory order; each group holds one piece of each size. At most `limit` groups, spread over everything. */
-  pieces(sizes: readonly number[], limit: number): Piece[][];
+  /**
+   * Disjoint pieces for these operands in memory order; each group holds one piece for each. At most `limit` groups,
+   * spread over everything.
+   */
+  pieces(operands: readonly Operand[], limit: number): Piece[][];
   destroy(): void;
 }
 
@@ -38,46 +45,85 @@ export const largestPiece = ({ limits }: Gpu): number =>
 
 const align = (bytes: number) => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
 
-/** Allocates and fills about `bytes` of weights. Throws when there is not that much memory. */
-export async function allocateWeights(gpu: Gpu, dtype: DType, bytes: number): Promise<Weights> {
+/** Memory of one element type. */
+interface Pool {
+  readonly element: Element;
+  readonly buffers: GPUBuffer[];
+  readonly seeds: number[];
+}
+
+/** Allocates and fills about `bytes` of one type, adding to the pool as it goes: what there is can be destroyed at any time. */
+async function fillPool(gpu: Gpu, { element, buffers, seeds }: Pool, bytes: number): Promise<void> {
   const largest = largestPiece(gpu);
   const unit = Math.floor(Math.min(largest, align(bytes)) / ALIGNMENT) * ALIGNMENT;
-  const buffers: GPUBuffer[] = [];
-  const seeds: number[] = [];
-  const destroy = () => {
-    for (const buffer of buffers) buffer.destroy();
-  };
+  const fill = kernelOf("fill");
+  const choice = defaultChoice(fill);
+  const dtype: DType = element === "i8" || element === "i4" ? "q8_0" : element;
+  while (buffers.length * unit < bytes) {
+    const seed = gpu.freshSeed();
+    const size = Math.min(unit, align(bytes - buffers.length * unit));
+    const call = { words: size / 16, seed };
+    const { stages } = await compile(gpu, "fill", choice, call, dtype);
+    const { stage, pipeline } = stages[0]!;
+    const buffer = gpu.device.createBuffer({ size, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC });
+    seeds.push(seed);
+    buffers.push(buffer);
+    const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
+    const shape = gpu.device.createBuffer({ size: 16, usage });
+    gpu.device.queue.writeBuffer(shape, 0, new Uint32Array([call.words, seed]));
+    const encoder = gpu.device.createCommandEncoder();
+    const pass = encoder.beginComputePass();
+    pass.setPipeline(pipeline);
+    const entries = [shape, buffer].map((each, binding) => ({ binding, resource: { buffer: each } }));
+    pass.setBindGroup(0, gpu.device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries }));
+    pass.dispatchWorkgroups(...gridOf(stage.workgroups));
+    pass.end();
+    gpu.device.queue.submit([encoder.finish()]);
+    await gpu.await(gpu.device.queue.onSubmittedWorkDone(), "filling the weights");
+    shape.destroy();
+  }
+}
 
+/** Pieces of a pool for these operands side by side, over and over. */
+function groupsIn({ buffers, seeds }: Pool, operands: readonly Operand[]) {
+  const stride = operands.reduce((sum, operand) => sum + align(bytesOf(operand)), 0);
+  const perBuffer = buffers.map(({ size }) => Math.floor(size / stride));
+  return {
+    count: perBuffer.reduce((sum, count) => sum + count, 0),
+    at(index: number): Piece[] {
+      let which = 0;
+      let number = index;
+      while (number >= perBuffer[which]!) number -= perBuffer[which++]!;
+      const [buffer, seed] = [buffers[which]!, seeds[which]!];
+      let offset = number * stride;
+      return operands.map((operand): Piece => {
+        const { element } = operand;
+        const first = (8 * offset) / bitsOf[element];
+        const size = bytesOf(operand);
+        const at = (place: number) => storedAt(element, seed, first + place);
+        const piece = { buffer, offset, size, at };
+        offset += align(size);
+        return piece;
+      });
+    },
+  };
+}
+
+const bytesIn = ({ buffers }: Pool) => buffers.reduce((sum, { size }) => sum + size, 0);
+
+/** Allocates and fills about `bytes` of weights. Throws when there is not that much memory. */
+export async function allocateWeights(gpu: Gpu, dtype: DType, bytes: number): Promise<Weights> {
+  const quants = quantsOf[dtype];
+  const floats: Pool = { element: cacheOf[dtype], buffers: [], seeds: [] };
+  const whole: Pool | undefined = quants && { element: quants, buffers: [], seeds: [] };
+  const pools = whole === undefined ? [floats] : [whole, floats];
+  const destroy = () => {
+    for (const { buffers } of pools) for (const buffer of buffers) buffer.destroy();
+  };
   try {
     await guarded(gpu, `allocating ${Math.round(bytes / 2 ** 20)} MiB of weights`, async () => {
-      const tuning = fill.tunings["64 threads"]!;
-      const { pipeline } = await compile(gpu, "fill", tuning, { words: 1, seed: 1 }, dtype);
-      while (buffers.length * unit < bytes) {
-        const seed = gpu.freshSeed();
-        seeds.push(seed);
-        const size = Math.min(unit, align(bytes - buffers.length * unit));
-        const buffer = gpu.device.createBuffer({
-          size,
-          usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC,
-        });
-        buffers.push(buffer);
-        const words = size / sizeOf[dtype] / 4;
-        const shape = gpu.device.createBuffer({
-          size: 16,
-          usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
-        });
-        gpu.device.queue.writeBuffer(shape, 0, new Uint32Array([words, seed]));
-        const encoder = gpu.device.createCommandEncoder();
-        const pass = encoder.beginComputePass();
-        pass.setPipeline(pipeline);
-        const entries = [shape, buffer].map((each, binding) => ({ binding, resource: { buffer: each } }));
-        pass.setBindGroup(0, gpu.device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries }));
-        pass.dispatchWorkgroups(...gridOf(fill.workgroups({ words, seed }, tuning)));
-        pass.end();
-        gpu.device.queue.submit([encoder.finish()]);
-        await gpu.await(gpu.device.queue.onSubmittedWorkDone(), "filling the weights");
-        shape.destroy();
-      }
+      await fillPool(gpu, floats, whole === undefined ? bytes : bytes * SCALES_SHARE);
+      if (whole !== undefined) await fillPool(gpu, whole, bytes * (1 - SCALES_SHARE));
     });
   } catch (error) {
     destroy();
@@ -85,36 +131,24 @@ export async function allocateWeights(gpu: Gpu, dtype: DType, bytes: number): Pr
   }
 
   return {
-    bytes: buffers.reduce((sum, { size }) => sum + size, 0),
+    bytes: pools.reduce((sum, pool) => sum + bytesIn(pool), 0),
     dtype,
     destroy,
-    pieces(sizes, limit) {
-      const stride = sizes.reduce((sum, size) => sum + align(size), 0);
-      const perBuffer = buffers.map(({ size }) => Math.floor(size / stride));
-      const total = perBuffer.reduce((a, b) => a + b, 0);
+    pieces(operands, limit) {
+      const poolOf = ({ element }: Operand) => (element === whole?.element ? whole : floats);
+      const used = pools.filter((pool) => operands.some((operand) => poolOf(operand) === pool));
+      const groups = used.map((pool) =>
+        groupsIn(
+          pool,
+          operands.filter((operand) => poolOf(operand) === pool),
+        ),
+      );
+      const total = Math.min(...groups.map(({ count }) => count));
       const step = Math.max(1, Math.ceil(total / limit));
-      const groups: Piece[][] = [];
-      let number = 0;
-      buffers.forEach((buffer, which) => {
-        for (let i = 0; i < perBuffer[which]!; i++, number++) {
-          if (number % step !== 0) continue;
-          let offset = i * stride;
-          groups.push(
-            sizes.map((size): Piece => {
-              const first = offset / sizeOf[dtype];
-              const piece = {
-                buffer,
-                offset,
-                size,
-                at: (index: number) => randomAt(seeds[which]!, first + index),
-              };
-              offset += align(size);
-              return piece;
-            }),
-          );
-        }
+      return Array.from({ length: Math.ceil(total / step) }, (_, i) => {
+        const next = groups.map((each) => each.at(i * step).values());
+        return operands.map((operand) => next[used.indexOf(poolOf(operand))]!.next().value!);
       });
-      return groups;
     },
   };
 }

@@ -1,6 +1,15 @@
 import wgsl from "../../shaders/attention.wgsl?raw";
-import { type Expected, type Kernel, pick, roundoff, sizeOf, spotAt } from "./kernel";
-import { preludeFor } from "./prelude";
+import { activationsOf, cacheOf, type DType, roundoff } from "./elements";
+import {
+  type Expected,
+  type Kernel,
+  type Operand,
+  pick,
+  preludeFor,
+  spotAt,
+  trafficOf,
+  type Variant,
+} from "./kernel";
 
 export type AttentionShape = {
   readonly batch: number;
@@ -15,7 +24,7 @@ export type AttentionShape = {
   readonly window: number;
 };
 
-export type AttentionTuning = { readonly ROWS: number; readonly KEYS: number; readonly THREADS: number };
+type TiledTuning = { readonly ROWS: number; readonly KEYS: number; readonly THREADS: number };
 
 /** The output of a head is held in registers. */
 export const MAX_HEAD_DIM = 256;
@@ -35,41 +44,64 @@ const keysRead = ({ queries, keys, window }: AttentionShape) => Math.min(keys, w
 
 const headWords = (headDim: number) => Math.ceil(headDim / 4);
 
-/** softmax(Q·Kᵀ/√d)·V with grouped-query heads: causal over a prompt, or one query over a KV cache. */
-export const attention: Kernel<AttentionShape, AttentionTuning> = {
-  wgsl,
-  fields: ["batch", "queries", "keys", "heads", "kvHeads", "headDim", "window"],
-
-  tunings: {
-    "8 rows by 64 keys, 128 threads": { ROWS: 8, KEYS: 64, THREADS: 128 },
-    "4 rows by 128 keys, 128 threads": { ROWS: 4, KEYS: 128, THREADS: 128 },
-    "16 rows by 32 keys, 64 threads": { ROWS: 16, KEYS: 32, THREADS: 64 },
-    "8 rows by 16 keys, 16 threads": { ROWS: 8, KEYS: 16, THREADS: 16 },
+const operands = (
+  { batch, queries, keys, heads, kvHeads, headDim }: AttentionShape,
+  dtype: DType,
+): Operand[] => [
+  {
+    name: "q",
+    rows: batch * queries * heads,
+    columns: headDim,
+    role: "activations",
+    element: activationsOf[dtype],
   },
-
-  impossible({ queries, keys, heads, kvHeads, headDim }) {
-    if (queries > keys) return "attention has as many keys as queries at least";
-    if (heads % kvHeads !== 0) return "attention's heads are a multiple of its kvHeads";
-    return headDim > MAX_HEAD_DIM ? `attention's headDim is ${MAX_HEAD_DIM} at most` : undefined;
+  { name: "k", rows: batch * kvHeads * keys, columns: headDim, role: "kv-cache", element: cacheOf[dtype] },
+  { name: "v", rows: batch * kvHeads * keys, columns: headDim, role: "kv-cache", element: cacheOf[dtype] },
+  {
+    name: "o",
+    rows: batch * queries * heads,
+    columns: headDim,
+    role: "output",
+    element: activationsOf[dtype],
   },
+];
 
-  shapeClass: ({ queries, keys, headDim }) =>
-    `${queries === 1 ? "one query" : "many queries"}, ${2 ** Math.ceil(Math.log2(keys))} keys, head ${headDim}`,
+const tiled: Variant<AttentionShape, TiledTuning> = {
+  shaders: { attention: wgsl },
+  space: { ROWS: [4, 8, 16, 32], KEYS: [16, 32, 64, 128], THREADS: [16, 32, 64, 128, 256] },
+  starts: [
+    { ROWS: 8, KEYS: 64, THREADS: 128 },
+    { ROWS: 4, KEYS: 128, THREADS: 128 },
+    { ROWS: 16, KEYS: 32, THREADS: 64 },
+    { ROWS: 8, KEYS: 16, THREADS: 16 },
+  ],
+  describe: ({ ROWS, KEYS, THREADS }) => `${ROWS} rows by ${KEYS} keys, ${THREADS} threads`,
+  unfit: ({ KEYS, THREADS }, _shape, dtype) =>
+    activationsOf[dtype] !== cacheOf[dtype]
+      ? "its cache is of the activations' type"
+      : THREADS % KEYS === 0
+        ? undefined
+        : "keys divide threads",
 
   demand: ({ ROWS, KEYS, THREADS }, { headDim }) => ({
     threads: THREADS,
     workgroupStorage: ROWS * headWords(headDim) * 16 + ROWS * KEYS * 4 + ROWS * 8,
   }),
 
-  prelude({ ROWS, KEYS, THREADS }, { headDim }, dtype) {
+  stages({ ROWS, KEYS, THREADS }, { batch, queries, heads, kvHeads, headDim }, dtype) {
     const HEAD_WORDS = headWords(headDim);
     const ROWS_PER_THREAD = Math.ceil(ROWS / (THREADS / KEYS));
     const SLOTS = Math.ceil((ROWS * HEAD_WORDS) / THREADS);
-    return preludeFor(dtype, { HEAD_WORDS, ROWS, KEYS, THREADS, ROWS_PER_THREAD, SLOTS });
+    const constants = { HEAD_WORDS, ROWS, KEYS, THREADS, ROWS_PER_THREAD, SLOTS };
+    return [
+      {
+        shader: "attention",
+        prelude: preludeFor(activationsOf[dtype], constants),
+        workgroups: batch * kvHeads * Math.ceil((queries * (heads / kvHeads)) / ROWS),
+        binds: ["q", "k", "v", "o"],
+      },
+    ];
   },
-
-  workgroups: ({ batch, queries, heads, kvHeads }, { ROWS }) =>
-    batch * kvHeads * Math.ceil((queries * (heads / kvHeads)) / ROWS),
 
   spot({ batch, queries, heads, kvHeads, headDim }, { ROWS }, workgroup, choice) {
     const sharing = heads / kvHeads;
@@ -81,24 +113,33 @@ export const attention: Kernel<AttentionShape, AttentionTuning> = {
     const query = sequence * queries + Math.floor(row / sharing);
     return spotAt(query * heads + kvHead * sharing + (row % sharing), (choice & 0xffff) % headDim);
   },
+};
 
-  operands: ({ batch, queries, keys, heads, kvHeads, headDim }) => [
-    { name: "q", rows: batch * queries * heads, columns: headDim, role: "activations" },
-    { name: "k", rows: batch * kvHeads * keys, columns: headDim, role: "kv-cache" },
-    { name: "v", rows: batch * kvHeads * keys, columns: headDim, role: "kv-cache" },
-    { name: "o", rows: batch * queries * heads, columns: headDim, role: "output" },
-  ],
+/** softmax(Q·Kᵀ/√d)·V with grouped-query heads: causal over a prompt, or one query over a KV cache. */
+export const attention: Kernel<AttentionShape> = {
+  fields: ["batch", "queries", "keys", "heads", "kvHeads", "headDim", "window"],
+  variants: { tiled },
+
+  impossible({ queries, keys, heads, kvHeads, headDim }) {
+    if (queries > keys) return "attention has as many keys as queries at least";
+    if (heads % kvHeads !== 0) return "attention's heads are a multiple of its kvHeads";
+    return headDim > MAX_HEAD_DIM ? `attention's headDim is ${MAX_HEAD_DIM} at most` : undefined;
+  },
+
+  shapeClass: ({ queries, keys, headDim }) =>
+    `${queries === 1 ? "one query" : "many queries"}, ${2 ** Math.ceil(Math.log2(keys))} keys, head ${headDim}`,
+
+  operands,
 
   /** Two products per visible pair; the softmax itself is not counted, as is usual. */
-  work: (shape, dtype) => ({
-    flops: 4 * shape.batch * shape.heads * shape.headDim * pairs(shape),
-    bytes:
-      2 *
-      shape.batch *
-      (shape.queries * shape.heads + keysRead(shape) * shape.kvHeads) *
-      shape.headDim *
-      sizeOf[dtype],
-  }),
+  work(shape, dtype) {
+    const [q, , , o] = operands(shape, dtype);
+    const [, k, v] = operands({ ...shape, keys: keysRead(shape) }, dtype);
+    return {
+      flops: 4 * shape.batch * shape.heads * shape.headDim * pairs(shape),
+      bytes: [q, k, v, o].reduce((sum, operand) => sum + (operand ? trafficOf(operand) : 0), 0),
+    };
+  },
 
   /** Whole sequences first, then key/value heads with the query heads that share them, then queries: the last ones. */
   split(shape, parts) {

@@ -1,28 +1,50 @@
 import wgsl from "../../shaders/fill.wgsl?raw";
-import { type Kernel, pick, sizeOf, spotAt } from "./kernel";
-import { preludeFor } from "./prelude";
-import { randomAt } from "./random";
+import { bitsOf, type DType, type Element, quantsOf, storedAt } from "./elements";
+import { type Kernel, pick, preludeFor, spotAt, type Variant } from "./kernel";
 
-/** vec4s written, and the stream they are taken from. */
+/** 16-byte words written, and the stream they are taken from. */
 export type FillShape = { readonly words: number; readonly seed: number };
 
-export type FillTuning = { readonly THREADS: number };
+type FillTuning = { readonly THREADS: number };
 
-/** Fills memory with seeded random numbers: the synthetic weights. */
-export const fill: Kernel<FillShape, FillTuning> = {
-  wgsl,
-  fields: ["words", "seed"],
-  tunings: { "64 threads": { THREADS: 64 } },
-  shapeClass: () => "all",
+const filled = (dtype: DType): Element => quantsOf[dtype] ?? (dtype === "f16" ? "f16" : "f32");
+
+/** Elements in 16 bytes. */
+const perWord = (dtype: DType) => 128 / bitsOf[filled(dtype)];
+
+/** What the shader writes: see there. */
+const WRITES: Readonly<Record<Element, number>> = { f32: 0, f16: 1, i8: 2, i4: 2 };
+
+const words: Variant<FillShape, FillTuning> = {
+  shaders: { fill: wgsl },
+  space: { THREADS: [64] },
+  starts: [{ THREADS: 64 }],
+  describe: ({ THREADS }) => `${THREADS} threads`,
   demand: ({ THREADS }) => ({ threads: THREADS, workgroupStorage: 0 }),
-  prelude: (tuning, _shape, dtype) => preludeFor(dtype, tuning),
-  workgroups: ({ words }, { THREADS }) => Math.min(Math.ceil(words / THREADS), 16_384),
+  stages: ({ THREADS }, { words }, dtype) => [
+    {
+      shader: "fill",
+      prelude: preludeFor("f32", { THREADS, WRITES: WRITES[filled(dtype)] }),
+      workgroups: Math.min(Math.ceil(words / THREADS), 16_384),
+      binds: ["data"],
+    },
+  ],
+  // Four numbers at least are in a word of any type.
   spot: ({ words }, { THREADS }, workgroup, choice) =>
     spotAt(0, pick(4 * workgroup * THREADS, 4 * THREADS, 4 * words, choice)),
-  operands: ({ words }) => [{ name: "data", rows: 1, columns: 4 * words, role: "output" }],
-  work: ({ words }, dtype) => ({ flops: 0, bytes: 4 * words * sizeOf[dtype] }),
+};
+
+/** Fills memory with seeded random numbers: the synthetic weights. */
+export const fill: Kernel<FillShape> = {
+  fields: ["words", "seed"],
+  variants: { words },
+  shapeClass: () => "all",
+  operands: ({ words }, dtype) => [
+    { name: "data", rows: 1, columns: perWord(dtype) * words, role: "output", element: filled(dtype) },
+  ],
+  work: ({ words }) => ({ flops: 0, bytes: 16 * words }),
   products: () => 1,
-  reference: ({ seed }, _inputs, _row, columns) =>
-    columns.map((column) => ({ value: randomAt(seed, column), magnitude: 1 })),
+  reference: ({ seed }, _inputs, _row, columns, dtype) =>
+    columns.map((column) => ({ value: storedAt(filled(dtype), seed, column), magnitude: 1 })),
   tolerance: () => 0,
 };

@@ -1,11 +1,12 @@
-// The list of kernels. A kernel's name is its key here and the stem of its two files.
+// The list of kernels. A kernel's name is its key here and the stem of its file.
 
 import { attention } from "./attention";
 import { copy } from "./copy";
+import type { DType } from "./elements";
 import { empty } from "./empty";
 import { fill } from "./fill";
 import { fma } from "./fma";
-import type { DType, Kernel, Work } from "./kernel";
+import type { Kernel, Work } from "./kernel";
 import { matmul } from "./matmul";
 import { matvec } from "./matvec";
 import { read } from "./read";
@@ -13,14 +14,16 @@ import { read } from "./read";
 export const kernels = { matmul, matvec, attention, fma, read, copy, fill, empty } as const;
 
 export type KernelName = keyof typeof kernels;
-export type ShapeOf<K extends KernelName> = (typeof kernels)[K] extends Kernel<infer S, infer _T> ? S : never;
+export type ShapeOf<K extends KernelName> = (typeof kernels)[K] extends Kernel<infer S> ? S : never;
 
 /** A kernel and the shape it is asked for. Plain data. */
 export type Call = { [K in KernelName]: { readonly kernel: K; readonly shape: ShapeOf<K> } }[KernelName];
 
 export type AnyShape = Readonly<Record<string, number>>;
-export type AnyTuning = Readonly<Record<string, number>>;
-export type AnyKernel = Kernel<AnyShape, AnyTuning>;
+export type AnyKernel = Kernel<AnyShape>;
+
+/** A call whose pairing of name and shape was checked where it was made, or by the schema where it was read. */
+export type AnyCall = { readonly kernel: KernelName; readonly shape: AnyShape };
 
 /**
  * The kernel of a name, with its shape type forgotten: for code that treats all kernels alike. The

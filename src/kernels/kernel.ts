@@ -1,12 +1,7 @@
-// What a kernel is: a compute shader and the arithmetic that goes with it. Plain data and pure
-// functions; nothing here or in any kernel touches a GPU.
+// What a kernel is: compute shaders and the arithmetic that goes with them. Plain data and pure functions;
+// nothing here or in any kernel touches a GPU.
 
-export type DType = "f32" | "f16";
-
-export const sizeOf: Readonly<Record<DType, number>> = { f32: 4, f16: 2 };
-
-/** Unit roundoff: the largest relative error of one rounding to the type. */
-export const roundoff: Readonly<Record<DType, number>> = { f32: 2 ** -24, f16: 2 ** -11 };
+import { bitsOf, type DType, type Element, type Float, roundoff } from "./elements";
 
 /** What a kernel has to do, whatever machine does it. */
 export interface Work {
@@ -32,11 +27,11 @@ export interface Operand {
   readonly columns: number;
   /**
    * `weights` and `kv-cache` are read once per token, so the engine hands every dispatch another
-   * piece of memory; `activations` and the `output` stay where they are, as they do in a model.
+   * piece of memory; `activations`, `scratch` and the `output` stay where they are, as they do in a model.
+   * `scratch` passes what one stage of a kernel has found to the next.
    */
-  readonly role: "weights" | "kv-cache" | "activations" | "output";
-  /** Element type where it is not the kernel's dtype: sums are kept in f32. */
-  readonly type?: "f32";
+  readonly role: "weights" | "kv-cache" | "activations" | "scratch" | "output";
+  readonly element: Element;
 }
 
 /** An input as the reference sees it: the exact stored number, in float64. */
@@ -48,36 +43,62 @@ export interface Expected {
   readonly magnitude: number;
 }
 
-/** What a tuning asks of the device. */
+/** The matrices that a subgroup multiplies in one instruction: C (M, N) += A (M, K) · B (K, N). */
+export interface MatrixUnit {
+  readonly element: "f16" | "f32" | "i8";
+  readonly result: "f16" | "f32" | "i32";
+  readonly M: number;
+  readonly N: number;
+  readonly K: number;
+}
+
+/** What a variant asks of the device. */
 export interface Demand {
   readonly threads: number;
   /** Bytes of workgroup memory. */
   readonly workgroupStorage: number;
+  /** Threads that a subgroup must have, always; absent where it does not matter. */
+  readonly subgroup?: number;
+  /** Needs the WGSL feature packed_4x8_integer_dot_product. */
+  readonly packedDot?: boolean;
+  readonly matrix?: MatrixUnit;
+}
+
+/** One dispatch of a variant. Its bindings are the shape, as a uniform, and then these operands in order. */
+export interface Stage {
+  /** Stem of the shader file. */
+  readonly shader: string;
+  readonly prelude: Prelude;
+  /** In all; the engine folds them into a grid and shaders unfold it (see prelude.ts). */
+  readonly workgroups: number;
+  /** Names of operands, in binding order from 1. */
+  readonly binds: readonly string[];
 }
 
 /**
- * A compute shader and the arithmetic that goes with it.
+ * One way to compute a kernel: its shaders and their search space.
  *
- * `Shape` is what the model asks for; it reaches the shader in a uniform, as u32 in the order of `fields`.
- * `Tuning` is how this kernel goes about it; it reaches the shader in the prelude.
+ * `Tuning` reaches the shaders in the prelude. Each of its parameters has a list of values, in an order in which
+ * neighbours are alike: the search goes from one to the next.
  */
-export interface Kernel<Shape, Tuning> {
-  readonly wgsl: string;
-  readonly fields: readonly (keyof Shape & string)[];
-  /** The search space by name; the first one is the default. */
-  readonly tunings: Readonly<Record<string, Tuning>>;
-  /** Why there can be no call of this shape, or undefined: every field is a positive whole number already. */
-  impossible?(shape: Shape): string | undefined;
-  /** Shapes of one class share a tuning. */
-  shapeClass(shape: Shape): string;
+export interface Variant<Shape, Tuning> {
+  /** WGSL by the stem of its file. */
+  readonly shaders: Readonly<Record<string, string>>;
+  readonly space: { readonly [Parameter in keyof Tuning]: readonly number[] };
+  /** Where a search begins: what is good on some kind of device, the safest first. */
+  readonly starts: readonly Tuning[];
+  /** A tuning in a few words, another one for each, none like another variant's. */
+  describe(tuning: Tuning): string;
+  /** Why this variant is not for a shape or type, or undefined. */
+  unfit?(tuning: Tuning, shape: Shape, dtype: DType): string | undefined;
   demand(tuning: Tuning, shape: Shape, dtype: DType): Demand;
-  /** Constants of the shape may be added where they size register arrays. */
-  prelude(tuning: Tuning, shape: Shape, dtype: DType): Prelude;
-  /** Workgroups in all; the engine folds them into a grid and shaders unfold it (see prelude.ts). */
-  workgroups(shape: Shape, tuning: Tuning): number;
+  /** What is dispatched, in order; the last one writes the output. Constants of the shape may be added to preludes where they size register arrays. */
+  stages(tuning: Tuning, shape: Shape, dtype: DType): readonly Stage[];
+  /** What the stages pass on to each other. */
+  scratch?(tuning: Tuning, shape: Shape, dtype: DType): readonly Operand[];
   /**
-   * Row and column of an output element that this workgroup writes, or undefined where it writes none; another
-   * one for another `choice`, a whole number below 2^32. Checks look into every workgroup's part this way.
+   * Row and column of an output element that this workgroup of the last stage writes, or undefined where it writes
+   * none; another one for another `choice`, a whole number below 2^32. Checks look into every workgroup's part this way.
    */
   spot(
     shape: Shape,
@@ -85,8 +106,35 @@ export interface Kernel<Shape, Tuning> {
     workgroup: number,
     choice: number,
   ): readonly [number, number] | undefined;
-  /** In binding order from 1; the last is the output. */
-  operands(shape: Shape): readonly Operand[];
+  /**
+   * What the variant computes with in place of the kernel's inputs, where it rounds them first. `slack` is the
+   * |error| / magnitude that a rounding to the other side may cause.
+   */
+  rounded?: {
+    inputs(inputs: readonly Matrix[], shape: Shape): readonly Matrix[];
+    slack(shape: Shape): number;
+  };
+}
+
+/** How a variant goes about it, whichever variant it is. */
+export type AnyTuning = Readonly<Record<string, number>>;
+
+/**
+ * What is computed, however it is done. `Shape` is what the model asks for; it reaches shaders in a uniform, as u32 in
+ * the order of `fields`.
+ */
+export interface Kernel<Shape> {
+  readonly fields: readonly (keyof Shape & string)[];
+  /** The ways to compute it, by name; the default is the first start of the first that fits. */
+  readonly variants: Readonly<Record<string, Variant<Shape, AnyTuning>>>;
+  /** Why there can be no call of this shape, or undefined: every field is a positive whole number already. */
+  impossible?(shape: Shape): string | undefined;
+  /** Why there can be none in this type, or undefined. */
+  unsupported?(shape: Shape, dtype: DType): string | undefined;
+  /** Shapes of one class share a tuning. */
+  shapeClass(shape: Shape): string;
+  /** Inputs, then the output. */
+  operands(shape: Shape, dtype: DType): readonly Operand[];
   work(shape: Shape, dtype: DType): Work;
   /**
    * About one `parts`-th of the call, as a call of its own: for devices on which the whole would take too
@@ -96,7 +144,13 @@ export interface Kernel<Shape, Tuning> {
   /** Products that the reference of one output element takes. */
   products(shape: Shape): number;
   /** The given columns of one output row in float64. Slow: tests and spot checks only. */
-  reference(shape: Shape, inputs: readonly Matrix[], row: number, columns: readonly number[]): Expected[];
+  reference(
+    shape: Shape,
+    inputs: readonly Matrix[],
+    row: number,
+    columns: readonly number[],
+    dtype: DType,
+  ): Expected[];
   /**
    * Largest |error| / magnitude that the arithmetic's rounding can explain; a larger one is a wrong kernel.
    * Rounding the output to its type comes on top and is the check's business.
@@ -121,9 +175,12 @@ export const spotAt = (
 export const strideOf = (columns: number): number => Math.ceil(columns / 4) * 4;
 
 /** Bytes that an operand occupies. */
-export function bytesOf(operand: Operand, dtype: DType): number {
-  return operand.rows * strideOf(operand.columns) * sizeOf[operand.type ?? dtype];
-}
+export const bytesOf = ({ rows, columns, element }: Operand): number =>
+  (rows * strideOf(columns) * bitsOf[element]) / 8;
+
+/** Bytes of an operand without its padding: what has to cross the memory bus. */
+export const trafficOf = ({ rows, columns, element }: Operand): number =>
+  (rows * columns * bitsOf[element]) / 8;
 
 /**
  * Tolerance of a sum of `terms` products accumulated in f32, relative to the sum of the absolute products.
@@ -137,23 +194,15 @@ export const sumTolerance = (terms: number): number => 2 * roundoff.f32 * Math.s
 export const splitRange = (size: number, parts: number): number =>
   Math.min(size, Math.ceil(size / parts / 64) * 64);
 
-/** Columns `columns` of row `row` of A·Bᵀ, where A is (rows, K) and B (columns, K). */
-export function dotProducts(
-  a: Matrix,
-  b: Matrix,
-  K: number,
-  row: number,
-  columns: readonly number[],
-): Expected[] {
-  const left = Float64Array.from({ length: K }, (_, k) => a(row, k));
-  return columns.map((column) => {
-    let value = 0;
-    let magnitude = 0;
-    for (let k = 0; k < K; k++) {
-      const term = left[k]! * b(column, k);
-      value += term;
-      magnitude += Math.abs(term);
-    }
-    return { value, magnitude };
-  });
+/** The lines that every kernel needs: its element type, and f16 where that is the type. */
+export function preludeFor(
+  elem: Float,
+  constants: Readonly<Record<string, number>>,
+  enable: readonly string[] = [],
+): Prelude {
+  return { enable: [...(elem === "f16" ? ["f16"] : []), ...enable], alias: { elem }, constants };
 }
+
+/** For probes: numbers with a scale apart are streamed and multiplied as floats. */
+export const onlyFloats = (_shape: unknown, dtype: DType): string | undefined =>
+  dtype === "f32" || dtype === "f16" ? undefined : `this probe runs in f32 or f16, not in ${dtype}`;

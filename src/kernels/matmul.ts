@@ -1,64 +1,30 @@
-import wgsl from "../../shaders/matmul.wgsl?raw";
-import { dotProducts, type Kernel, pick, sizeOf, splitRange, spotAt, sumTolerance } from "./kernel";
-import { preludeFor } from "./prelude";
+import { activationsOf, type DType } from "./elements";
+import { type Kernel, type Operand, splitRange, sumTolerance } from "./kernel";
+import { broadcast, broadcastQuants } from "./matmul_broadcast";
+import { tiled, tiledQuants } from "./matmul_tiled";
+import {
+  dotProducts,
+  type MatmulShape,
+  productWork,
+  weightOperands,
+  weightsOf,
+  wholeBlocks,
+} from "./product";
 
-export type MatmulShape = { readonly M: number; readonly N: number; readonly K: number };
-
-export type MatmulTuning = {
-  readonly GROUP_M: number;
-  readonly GROUP_N: number;
-  readonly THREAD_M: number;
-  readonly THREAD_N: number;
-  /** vec4s of each row held in workgroup memory; 0 = none, read through the caches. */
-  readonly STAGE_K: number;
-};
+const operands = ({ M, N, K }: MatmulShape, dtype: DType): Operand[] => [
+  { name: "a", rows: M, columns: K, role: "activations", element: activationsOf[dtype] },
+  ...weightOperands("b", N, K, dtype),
+  { name: "c", rows: M, columns: N, role: "output", element: activationsOf[dtype] },
+];
 
 /** C = A · Bᵀ for many rows of A: the kernel that prefill is made of. */
-export const matmul: Kernel<MatmulShape, MatmulTuning> = {
-  wgsl,
+export const matmul: Kernel<MatmulShape> = {
   fields: ["M", "N", "K"],
-
-  // Named by threads, patch per thread and staging. CPUs want the large unstaged patches, GPUs the staged ones.
-  tunings: {
-    "16x16 of 4x4 staged 4": { GROUP_M: 16, GROUP_N: 16, THREAD_M: 4, THREAD_N: 4, STAGE_K: 4 },
-    "16x16 of 8x8 staged 2": { GROUP_M: 16, GROUP_N: 16, THREAD_M: 8, THREAD_N: 8, STAGE_K: 2 },
-    "8x8 of 4x4 direct": { GROUP_M: 8, GROUP_N: 8, THREAD_M: 4, THREAD_N: 4, STAGE_K: 0 },
-    "4x4 of 8x8 direct": { GROUP_M: 4, GROUP_N: 4, THREAD_M: 8, THREAD_N: 8, STAGE_K: 0 },
-    "8x4 of 16x16 direct": { GROUP_M: 8, GROUP_N: 4, THREAD_M: 16, THREAD_N: 16, STAGE_K: 0 },
-  },
-
+  variants: { tiled, broadcast, tiledQuants, broadcastQuants },
+  unsupported: wholeBlocks,
   shapeClass: ({ M }) => (M < 64 ? "narrow" : "wide"),
-
-  demand: ({ GROUP_M, GROUP_N, THREAD_M, THREAD_N, STAGE_K }, _shape, dtype) => ({
-    threads: GROUP_M * GROUP_N,
-    workgroupStorage:
-      STAGE_K === 0 ? 0 : (GROUP_M * THREAD_M + GROUP_N * THREAD_N) * (STAGE_K + 1) * 4 * sizeOf[dtype],
-  }),
-
-  prelude: (tuning, _shape, dtype) => preludeFor(dtype, { ...tuning, STEP_K: Math.max(tuning.STAGE_K, 1) }),
-
-  workgroups: ({ M, N }, { GROUP_M, GROUP_N, THREAD_M, THREAD_N }) =>
-    Math.ceil(M / (GROUP_M * THREAD_M)) * Math.ceil(N / (GROUP_N * THREAD_N)),
-
-  spot({ M, N }, { GROUP_M, GROUP_N, THREAD_M, THREAD_N }, workgroup, choice) {
-    const [tileM, tileN] = [GROUP_M * THREAD_M, GROUP_N * THREAD_N];
-    const tilesM = Math.ceil(M / tileM);
-    return spotAt(
-      pick((workgroup % tilesM) * tileM, tileM, M, choice >>> 16),
-      pick(Math.floor(workgroup / tilesM) * tileN, tileN, N, choice & 0xffff),
-    );
-  },
-
-  operands: ({ M, N, K }) => [
-    { name: "a", rows: M, columns: K, role: "activations" },
-    { name: "b", rows: N, columns: K, role: "weights" },
-    { name: "c", rows: M, columns: N, role: "output" },
-  ],
-
-  work: ({ M, N, K }, dtype) => ({
-    flops: 2 * M * N * K,
-    bytes: (M * K + N * K + M * N) * sizeOf[dtype],
-  }),
+  operands,
+  work: (shape, dtype) => productWork(operands(shape, dtype), shape),
 
   /** Along N; along M too where N cannot give even half as many parts. */
   split({ M, N, K }, parts) {
@@ -69,7 +35,7 @@ export const matmul: Kernel<MatmulShape, MatmulTuning> = {
 
   products: ({ K }) => K,
 
-  reference: ({ K }, [a, b], row, columns) => dotProducts(a!, b!, K, row, columns),
+  reference: ({ K }, [a, b, scales], row, columns) => dotProducts(a!, weightsOf(b!, scales), K, row, columns),
 
   tolerance: ({ K }) => sumTolerance(K),
 };

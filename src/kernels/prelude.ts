@@ -2,12 +2,7 @@
 // is added is a prelude of `enable`, `alias` and `const` lines; what is changed is that loops marked
 // "// unroll" are written out.
 
-import type { DType, Prelude } from "./kernel";
-
-/** The lines that every kernel needs: its element type, and f16 where that is the type. */
-export function preludeFor(dtype: DType, constants: Readonly<Record<string, number>>): Prelude {
-  return { enable: dtype === "f16" ? ["f16"] : [], alias: { elem: dtype }, constants };
-}
+import type { Prelude } from "./kernel";
 
 export interface Source {
   readonly code: string;

@@ -1,6 +1,7 @@
 import wgsl from "../../shaders/read.wgsl?raw";
-import { type Kernel, pick, sizeOf, spotAt, sumTolerance } from "./kernel";
-import { preludeFor } from "./prelude";
+import wide from "../../shaders/read_wide.wgsl?raw";
+import { activationsOf, bitsOf } from "./elements";
+import { type Kernel, onlyFloats, pick, preludeFor, spotAt, sumTolerance, type Variant } from "./kernel";
 
 export type ReadShape = {
   readonly groups: number;
@@ -8,38 +9,75 @@ export type ReadShape = {
   readonly words: number;
 };
 
-export type ReadTuning = {
+type ReadTuning = {
   readonly THREADS: number;
+  /** Loads in flight. */
   readonly LOADS: number;
   /** 1 where each thread walks through a part of its own. */
-  readonly OWN: 0 | 1;
+  readonly OWN: number;
+};
+
+const described = ({ THREADS, LOADS, OWN }: ReadTuning, bytes: string) =>
+  `${THREADS} threads, ${LOADS} ${OWN === 1 ? "own " : ""}loads${bytes}`;
+
+/** Both variants but for what one load is. */
+const sliced = (shader: string): Pick<Variant<ReadShape, ReadTuning>, "demand" | "stages" | "spot"> => ({
+  demand: ({ THREADS }) => ({ threads: THREADS, workgroupStorage: THREADS * 16 }),
+  stages: (tuning, { groups }, dtype) => [
+    {
+      shader,
+      prelude: preludeFor(activationsOf[dtype], tuning),
+      workgroups: groups,
+      binds: ["data", "sums"],
+    },
+  ],
+  spot: ({ groups }, _tuning, workgroup, choice) => spotAt(pick(workgroup, 1, groups, 0), choice & 3),
+});
+
+const THREADS = [4, 8, 16, 32, 64, 128, 256];
+
+const narrow: Variant<ReadShape, ReadTuning> = {
+  ...sliced("read"),
+  shaders: { read: wgsl },
+  space: { THREADS, LOADS: [1, 2, 4, 8, 16], OWN: [0, 1] },
+  starts: [
+    { THREADS: 256, LOADS: 4, OWN: 0 },
+    { THREADS: 64, LOADS: 8, OWN: 0 },
+    { THREADS: 8, LOADS: 8, OWN: 0 },
+    { THREADS: 8, LOADS: 8, OWN: 1 },
+  ],
+  describe: (tuning) => described(tuning, ""),
+};
+
+/** 64 bytes a load: fewer bounds to check, and whole cache lines for a thread that walks by itself. */
+const wideLoads: Variant<ReadShape, ReadTuning> = {
+  ...sliced("read_wide"),
+  shaders: { read_wide: wide },
+  space: { THREADS, LOADS: [1, 2, 4, 8], OWN: [0, 1] },
+  starts: [
+    { THREADS: 8, LOADS: 2, OWN: 1 },
+    { THREADS: 64, LOADS: 2, OWN: 0 },
+  ],
+  describe: (tuning) => described(tuning, " of 4 vec4s"),
+  unfit: (_tuning, { words }) =>
+    words % 4 === 0 ? undefined : "slices are not a whole number of 64-byte words",
 };
 
 /** Probe: sums memory and writes next to nothing. Its best rate is the bandwidth roof of decode. */
-export const read: Kernel<ReadShape, ReadTuning> = {
-  wgsl,
+export const read: Kernel<ReadShape> = {
   fields: ["groups", "words"],
-  tunings: {
-    "256 threads, 4 loads": { THREADS: 256, LOADS: 4, OWN: 0 },
-    "64 threads, 8 loads": { THREADS: 64, LOADS: 8, OWN: 0 },
-    "8 threads, 8 loads": { THREADS: 8, LOADS: 8, OWN: 0 },
-    "16 threads, 4 own loads": { THREADS: 16, LOADS: 4, OWN: 1 },
-    "8 threads, 8 own loads": { THREADS: 8, LOADS: 8, OWN: 1 },
-  },
+  variants: { narrow, wide: wideLoads },
+  unsupported: onlyFloats,
   shapeClass: () => "all",
-  demand: ({ THREADS }) => ({ threads: THREADS, workgroupStorage: THREADS * 16 }),
-  prelude: (tuning, _shape, dtype) => preludeFor(dtype, tuning),
-  workgroups: ({ groups }) => groups,
-  spot: ({ groups }, _tuning, workgroup, choice) => spotAt(pick(workgroup, 1, groups, 0), choice & 3),
 
-  operands: ({ groups, words }) => [
-    { name: "data", rows: groups, columns: 4 * words, role: "weights" },
-    { name: "sums", rows: groups, columns: 4, role: "output", type: "f32" },
+  operands: ({ groups, words }, dtype) => [
+    { name: "data", rows: groups, columns: 4 * words, role: "weights", element: activationsOf[dtype] },
+    { name: "sums", rows: groups, columns: 4, role: "output", element: "f32" },
   ],
 
   work: ({ groups, words }, dtype) => ({
     flops: 4 * groups * words,
-    bytes: 4 * groups * words * sizeOf[dtype] + 16 * groups,
+    bytes: (groups * words * bitsOf[activationsOf[dtype]]) / 2 + 16 * groups,
   }),
 
   products: ({ words }) => words,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { f16Bits, f16Value } from "../../src/engine/f16";
+import { f16Bits, f16Value } from "../../src/kernels/f16";
 import { randomAt } from "../../src/kernels/random";
 
 test.each([

@@ -4,17 +4,18 @@
 // One thread computes a THREAD_M × THREAD_N patch of C in registers, one workgroup GROUP_M × GROUP_N
 // patches. With STAGE_K > 0 the workgroup first copies that many vec4s of each of its rows into
 // workgroup memory; with STAGE_K = 0 threads read memory themselves and rely on the caches.
-// Rows past the edge are read from the last row and not stored.
+// Rows past the edge are read from the last row and not stored. With SPLIT > 1 that many workgroups share a
+// tile, each sums its own part of K, and `c` holds their parts one after another.
 //
-// Prelude: elem, GROUP_M, GROUP_N, THREAD_M, THREAD_N (a multiple of 4), STAGE_K; derived from it
-// STEP_K = max(STAGE_K, 1).
+// Prelude: elem, target_elem (elem, or f32 for parts), GROUP_M, GROUP_N, THREAD_M, THREAD_N (a multiple of 4),
+// STAGE_K; derived from it STEP_K = max(STAGE_K, 1); SPLIT.
 
 struct Shape { M: u32, N: u32, K: u32 }
 
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(1) var<storage, read> a: array<vec4<elem>>;
 @group(0) @binding(2) var<storage, read> b: array<vec4<elem>>;
-@group(0) @binding(3) var<storage, read_write> c: array<vec4<elem>>;
+@group(0) @binding(3) var<storage, read_write> c: array<vec4<target_elem>>;
 
 const THREADS = GROUP_M * GROUP_N;
 const TILE_M = GROUP_M * THREAD_M;
@@ -33,11 +34,17 @@ fn main(
   @builtin(local_invocation_index) thread: u32,
 ) {
   let tiles_m = (shape.M + TILE_M - 1u) / TILE_M;
-  let tile = group.y * grid.x + group.x;
+  let tiles = tiles_m * ((shape.N + TILE_N - 1u) / TILE_N);
+  let index = group.y * grid.x + group.x;
+  let tile = index % tiles;
+  let part = index / tiles;
   let row = (tile % tiles_m) * TILE_M;
   let col = (tile / tiles_m) * TILE_N;
-  if (col >= shape.N) { return; }
+  if (part >= SPLIT) { return; }
   let words_k = (shape.K + 3u) / 4u;
+  let steps = (words_k + STEP_K - 1u) / STEP_K;
+  let begin = steps * part / SPLIT * STEP_K;
+  let end = min(steps * (part + 1u) / SPLIT * STEP_K, words_k);
 
   let thread_m = thread / GROUP_N * THREAD_M;
   let thread_n = thread % GROUP_N * THREAD_N;
@@ -51,7 +58,7 @@ fn main(
     at_b[n] = min(col + thread_n + n, shape.N - 1u) * words_k;
   }
 
-  for (var k = 0u; k < words_k; k += STEP_K) {
+  for (var k = begin; k < end; k += STEP_K) {
     if (STAGED) {
       workgroupBarrier();
       for (var i = thread; i < TILE_M * STEP_K; i += THREADS) {
@@ -90,7 +97,7 @@ fn main(
     for (var n = 0u; n < THREAD_N; n += 4u) { // unroll
       let at = vec2u(row + thread_m + m, (col + thread_n + n) / 4u);
       if (at.x < shape.M && at.y < words_n) {
-        c[at.x * words_n + at.y] = vec4<elem>(vec4f(acc[m][n], acc[m][n + 1u], acc[m][n + 2u], acc[m][n + 3u]));
+        c[(part * shape.M + at.x) * words_n + at.y] = vec4<target_elem>(vec4f(acc[m][n], acc[m][n + 1u], acc[m][n + 2u], acc[m][n + 3u]));
       }
     }
   }

@@ -2,9 +2,10 @@
 // whole vec4s. Each weight is read once and used for all M rows.
 //
 // LANES threads share ROWS rows of W, striding along K together; a workgroup has TEAMS such teams.
-// The lanes' partial sums meet in workgroup memory.
+// The lanes' partial sums meet in workgroup memory, or, where BY_SUBGROUP = 1 and a team is a subgroup, in one
+// instruction.
 //
-// Prelude: elem, M (sizes the accumulators), LANES (a power of two), TEAMS, ROWS.
+// Prelude: elem, M (sizes the accumulators), LANES (a power of two), TEAMS, ROWS, BY_SUBGROUP.
 
 struct Shape { M: u32, N: u32, K: u32 }
 
@@ -15,7 +16,8 @@ struct Shape { M: u32, N: u32, K: u32 }
 
 const THREADS = LANES * TEAMS;
 const SUMS = M * ROWS;
-const SHARED = select(1u, THREADS * SUMS, LANES > 1u);
+const BY_WORKGROUP = LANES > 1u && BY_SUBGROUP == 0u;
+const SHARED = select(1u, THREADS * SUMS, BY_WORKGROUP);
 
 var<workgroup> partial: array<f32, SHARED>;
 
@@ -48,7 +50,14 @@ fn main(
     }
   }
 
-  if (LANES > 1u) {
+  for (var sum = 0u; sum < BY_SUBGROUP; sum++) { // unroll
+    for (var m = 0u; m < M; m++) { // unroll
+      for (var r = 0u; r < ROWS; r++) { // unroll
+        acc[m][r] = subgroupAdd(acc[m][r]);
+      }
+    }
+  }
+  if (BY_WORKGROUP) {
     for (var m = 0u; m < M; m++) { // unroll
       for (var r = 0u; r < ROWS; r++) { // unroll
         partial[(m * ROWS + r) * THREADS + thread] = acc[m][r];

@@ -1,0 +1,136 @@
+// Matrix products by subgroups: lanes hand each other the rows of A that they all need.
+
+import wgsl from "../../shaders/matmul_broadcast.wgsl?raw";
+import quants from "../../shaders/matmul_broadcast_quants.wgsl?raw";
+import { activationsOf, bitsOf, type DType, quantsOf } from "./elements";
+import { pick, preludeFor, spotAt, type Variant } from "./kernel";
+import type { MatmulShape } from "./product";
+
+type BroadcastTuning = {
+  /** Lanes of a subgroup, which are the device's and no choice. */
+  readonly SUBGROUP: number;
+  /** Subgroups of a workgroup. */
+  readonly SUBGROUPS: number;
+  readonly THREAD_M: number;
+  readonly THREAD_N: number;
+  /** 1 where a step's rows of A stay in registers, 0 where those of B do. */
+  readonly HOLD_A: number;
+};
+
+type QuantsTuning = Omit<BroadcastTuning, "HOLD_A">;
+
+/** Multiply-adds written out in one turn of the loop: with more, compilers take seconds. */
+const MOST_STATEMENTS = 2048;
+
+const derived = ({ SUBGROUP, THREAD_M }: QuantsTuning) => ({
+  LOADS: Math.max(THREAD_M / SUBGROUP, 1),
+  STEP_K: Math.max(SUBGROUP / THREAD_M, 1),
+});
+
+const tileOf = ({ SUBGROUP, SUBGROUPS, THREAD_M, THREAD_N }: QuantsTuning) =>
+  [SUBGROUPS * THREAD_M, SUBGROUP * THREAD_N] as const;
+
+function unfit(tuning: QuantsTuning): string | undefined {
+  const { STEP_K } = derived(tuning);
+  return tuning.THREAD_M * tuning.THREAD_N * 4 * STEP_K > MOST_STATEMENTS
+    ? "too much to write out"
+    : undefined;
+}
+
+const space = {
+  SUBGROUP: [4, 8, 16, 32, 64],
+  SUBGROUPS: [1, 2, 4, 8],
+  THREAD_M: [4, 8, 16, 32, 64],
+  THREAD_N: [4, 8, 16],
+};
+
+/** What both variants have in common. */
+const common = {
+  demand: ({ SUBGROUP, SUBGROUPS }: QuantsTuning) => ({
+    threads: SUBGROUP * SUBGROUPS,
+    workgroupStorage: 0,
+    subgroup: SUBGROUP,
+  }),
+  spot({ M, N }: MatmulShape, tuning: QuantsTuning, workgroup: number, choice: number) {
+    const [tileM, tileN] = tileOf(tuning);
+    const tilesM = Math.ceil(M / tileM);
+    return spotAt(
+      pick((workgroup % tilesM) * tileM, tileM, M, choice >>> 16),
+      pick(Math.floor(workgroup / tilesM) * tileN, tileN, N, choice & 0xffff),
+    );
+  },
+};
+
+const tiles = ({ M, N }: MatmulShape, tuning: QuantsTuning) => {
+  const [tileM, tileN] = tileOf(tuning);
+  return Math.ceil(M / tileM) * Math.ceil(N / tileN);
+};
+
+const described = ({ SUBGROUP, SUBGROUPS, THREAD_M, THREAD_N }: QuantsTuning) =>
+  `${SUBGROUPS} subgroups of ${SUBGROUP}, ${THREAD_M}x${THREAD_N} broadcast`;
+
+/** Weights as floats. */
+export const broadcast: Variant<MatmulShape, BroadcastTuning> = {
+  ...common,
+  shaders: { matmul_broadcast: wgsl },
+  space: { ...space, HOLD_A: [0, 1] },
+  starts: [
+    { SUBGROUP: 4, SUBGROUPS: 1, THREAD_M: 32, THREAD_N: 16, HOLD_A: 1 },
+    { SUBGROUP: 8, SUBGROUPS: 4, THREAD_M: 32, THREAD_N: 8, HOLD_A: 0 },
+    { SUBGROUP: 16, SUBGROUPS: 4, THREAD_M: 16, THREAD_N: 4, HOLD_A: 0 },
+    { SUBGROUP: 32, SUBGROUPS: 4, THREAD_M: 16, THREAD_N: 4, HOLD_A: 0 },
+    { SUBGROUP: 64, SUBGROUPS: 2, THREAD_M: 16, THREAD_N: 4, HOLD_A: 0 },
+  ],
+  describe: (tuning) => `${described(tuning)}, ${tuning.HOLD_A === 1 ? "A" : "B"} held`,
+  unfit: (tuning, _shape, dtype) =>
+    quantsOf[dtype] === undefined ? unfit(tuning) : "its weights are floats",
+  stages({ HOLD_A, ...tuning }, shape, dtype) {
+    const { THREAD_M, THREAD_N } = tuning;
+    const bounds = {
+      HOLD_A_M: HOLD_A * THREAD_M,
+      HOLD_A_N: HOLD_A * THREAD_N,
+      HOLD_B_M: (1 - HOLD_A) * THREAD_M,
+      HOLD_B_N: (1 - HOLD_A) * THREAD_N,
+    };
+    const constants = { ...tuning, ...derived(tuning), ...bounds };
+    return [
+      {
+        shader: "matmul_broadcast",
+        prelude: preludeFor(activationsOf[dtype], constants, ["subgroups"]),
+        workgroups: tiles(shape, tuning),
+        binds: ["a", "b", "c"],
+      },
+    ];
+  },
+};
+
+/** Weights as whole numbers with scales, unpacked in registers. */
+export const broadcastQuants: Variant<MatmulShape, QuantsTuning> = {
+  ...common,
+  shaders: { matmul_broadcast_quants: quants },
+  space,
+  starts: [
+    { SUBGROUP: 4, SUBGROUPS: 1, THREAD_M: 32, THREAD_N: 8 },
+    { SUBGROUP: 8, SUBGROUPS: 1, THREAD_M: 32, THREAD_N: 8 },
+    { SUBGROUP: 16, SUBGROUPS: 4, THREAD_M: 16, THREAD_N: 4 },
+    { SUBGROUP: 32, SUBGROUPS: 4, THREAD_M: 16, THREAD_N: 4 },
+    { SUBGROUP: 64, SUBGROUPS: 2, THREAD_M: 16, THREAD_N: 4 },
+  ],
+  describe: (tuning) => `${described(tuning)}, unpacked`,
+  unfit(tuning, _shape, dtype: DType) {
+    if (quantsOf[dtype] === undefined) return "its weights are whole numbers";
+    return derived(tuning).STEP_K > 8 ? "a block is shorter than a step" : unfit(tuning);
+  },
+  stages(tuning, shape, dtype) {
+    const BITS = bitsOf[quantsOf[dtype] ?? "i8"];
+    const constants = { ...tuning, ...derived(tuning), BITS, WORDS: BITS / 4 };
+    return [
+      {
+        shader: "matmul_broadcast_quants",
+        prelude: preludeFor(activationsOf[dtype], constants, ["subgroups"]),
+        workgroups: tiles(shape, tuning),
+        binds: ["a", "b", "scales", "c"],
+      },
+    ];
+  },
+};

@@ -1,0 +1,158 @@
+// Matrix products by workgroups: a tile of C for each, a patch of it in the registers of each thread.
+
+import wgsl from "../../shaders/matmul_tiled.wgsl?raw";
+import quants from "../../shaders/matmul_tiled_quants.wgsl?raw";
+import sumParts from "../../shaders/sum_parts.wgsl?raw";
+import { activationsOf, bitsOf, quantsOf } from "./elements";
+import { pick, preludeFor, spotAt, strideOf, type Variant } from "./kernel";
+import type { MatmulShape } from "./product";
+
+type TiledTuning = {
+  readonly GROUP_M: number;
+  readonly GROUP_N: number;
+  readonly THREAD_M: number;
+  readonly THREAD_N: number;
+  /** vec4s of each row held in workgroup memory; 0 = none, read through the caches. */
+  readonly STAGE_K: number;
+  /** Workgroups that share a tile, each with its part of K: for outputs too small to fill a device. */
+  readonly SPLIT: number;
+};
+
+type QuantsTuning = Omit<TiledTuning, "STAGE_K" | "SPLIT">;
+
+/** Multiply-adds written out in one turn of the loop: with more, compilers take seconds. */
+const MOST_STATEMENTS = 2048;
+
+const tileOf = ({ GROUP_M, GROUP_N, THREAD_M, THREAD_N }: QuantsTuning) =>
+  [GROUP_M * THREAD_M, GROUP_N * THREAD_N] as const;
+
+const tiles = ({ M, N }: MatmulShape, tuning: QuantsTuning) => {
+  const [tileM, tileN] = tileOf(tuning);
+  return Math.ceil(M / tileM) * Math.ceil(N / tileN);
+};
+
+function tileSpot({ M, N }: MatmulShape, tuning: QuantsTuning, workgroup: number, choice: number) {
+  const [tileM, tileN] = tileOf(tuning);
+  const tilesM = Math.ceil(M / tileM);
+  return spotAt(
+    pick((workgroup % tilesM) * tileM, tileM, M, choice >>> 16),
+    pick(Math.floor(workgroup / tilesM) * tileN, tileN, N, choice & 0xffff),
+  );
+}
+
+const patches = ({ GROUP_M, GROUP_N, THREAD_M, THREAD_N }: QuantsTuning) =>
+  `${GROUP_M}x${GROUP_N} of ${THREAD_M}x${THREAD_N}`;
+
+/** Threads of the second stage, which adds up parts. */
+const SUM_THREADS = 64;
+
+const groupSizes = [1, 2, 4, 8, 16, 32] as const;
+
+/** Weights as floats. CPUs want large unstaged patches, GPUs staged ones. */
+export const tiled: Variant<MatmulShape, TiledTuning> = {
+  shaders: { matmul_tiled: wgsl, sum_parts: sumParts },
+  space: {
+    GROUP_M: groupSizes,
+    GROUP_N: groupSizes,
+    THREAD_M: [1, 2, 4, 8, 16],
+    THREAD_N: [4, 8, 16],
+    STAGE_K: [0, 1, 2, 4, 8],
+    SPLIT: [1, 2, 4, 8],
+  },
+  starts: [
+    { GROUP_M: 16, GROUP_N: 16, THREAD_M: 4, THREAD_N: 4, STAGE_K: 4, SPLIT: 1 },
+    { GROUP_M: 16, GROUP_N: 16, THREAD_M: 8, THREAD_N: 8, STAGE_K: 2, SPLIT: 1 },
+    { GROUP_M: 8, GROUP_N: 8, THREAD_M: 4, THREAD_N: 4, STAGE_K: 0, SPLIT: 1 },
+    { GROUP_M: 4, GROUP_N: 4, THREAD_M: 8, THREAD_N: 8, STAGE_K: 0, SPLIT: 1 },
+    { GROUP_M: 8, GROUP_N: 4, THREAD_M: 16, THREAD_N: 16, STAGE_K: 0, SPLIT: 1 },
+  ],
+  describe: (tuning) =>
+    patches(tuning) +
+    (tuning.STAGE_K === 0 ? " direct" : ` staged ${tuning.STAGE_K}`) +
+    (tuning.SPLIT === 1 ? "" : ` split ${tuning.SPLIT}`),
+
+  unfit({ THREAD_M, THREAD_N, STAGE_K, SPLIT }, { K }, dtype) {
+    if (quantsOf[dtype] !== undefined) return "its weights are floats";
+    if (THREAD_M * THREAD_N * 4 * Math.max(STAGE_K, 1) > MOST_STATEMENTS) return "too much to write out";
+    return SPLIT * 4 * Math.max(STAGE_K, 1) > K ? "K is too short to be split" : undefined;
+  },
+
+  demand(tuning, _shape, dtype) {
+    const [tileM, tileN] = tileOf(tuning);
+    const stride = tuning.STAGE_K === 0 ? 0 : tuning.STAGE_K + 1;
+    return {
+      threads: tuning.GROUP_M * tuning.GROUP_N,
+      workgroupStorage: ((tileM + tileN) * stride * 4 * bitsOf[activationsOf[dtype]]) / 8,
+    };
+  },
+
+  stages(tuning, shape, dtype) {
+    const elem = activationsOf[dtype];
+    const { SPLIT } = tuning;
+    const constants = { ...tuning, STEP_K: Math.max(tuning.STAGE_K, 1) };
+    const prelude = preludeFor(elem, constants);
+    const product = {
+      shader: "matmul_tiled",
+      prelude: { ...prelude, alias: { elem, target_elem: SPLIT === 1 ? elem : "f32" } },
+      workgroups: tiles(shape, tuning) * SPLIT,
+      binds: ["a", "b", SPLIT === 1 ? "c" : "parts"],
+    };
+    if (SPLIT === 1) return [product];
+    const words = shape.M * Math.ceil(shape.N / 4);
+    const sum = {
+      shader: "sum_parts",
+      prelude: preludeFor(elem, { THREADS: SUM_THREADS, SPLIT }),
+      workgroups: Math.ceil(words / SUM_THREADS),
+      binds: ["parts", "c"],
+    };
+    return [product, sum];
+  },
+
+  scratch: ({ SPLIT }, { M, N }) =>
+    SPLIT === 1 ? [] : [{ name: "parts", rows: SPLIT * M, columns: N, role: "scratch", element: "f32" }],
+
+  spot(shape, tuning, workgroup, choice) {
+    if (tuning.SPLIT === 1) return tileSpot(shape, tuning, workgroup, choice);
+    const stride = strideOf(shape.N);
+    const at = pick(4 * workgroup * SUM_THREADS, 4 * SUM_THREADS, shape.M * stride, choice);
+    const column = at === undefined || at % stride >= shape.N ? undefined : at % stride;
+    return spotAt(at === undefined ? undefined : Math.floor(at / stride), column);
+  },
+};
+
+/** Weights as whole numbers with scales, unpacked into workgroup memory. */
+export const tiledQuants: Variant<MatmulShape, QuantsTuning> = {
+  shaders: { matmul_tiled_quants: quants },
+  space: {
+    GROUP_M: groupSizes,
+    GROUP_N: groupSizes,
+    THREAD_M: [1, 2, 4, 8, 16],
+    THREAD_N: [4, 8, 16],
+  },
+  starts: [
+    { GROUP_M: 8, GROUP_N: 8, THREAD_M: 4, THREAD_N: 4 },
+    { GROUP_M: 8, GROUP_N: 16, THREAD_M: 8, THREAD_N: 4 },
+    { GROUP_M: 2, GROUP_N: 4, THREAD_M: 16, THREAD_N: 8 },
+  ],
+  describe: (tuning) => `${patches(tuning)} unpacked`,
+  unfit({ THREAD_M, THREAD_N }, _shape, dtype) {
+    if (quantsOf[dtype] === undefined) return "its weights are whole numbers";
+    return THREAD_M * THREAD_N * 4 > MOST_STATEMENTS ? "too much to write out" : undefined;
+  },
+  demand(tuning) {
+    const [tileM, tileN] = tileOf(tuning);
+    return { threads: tuning.GROUP_M * tuning.GROUP_N, workgroupStorage: (tileM + tileN) * 9 * 16 };
+  },
+  stages(tuning, shape, dtype) {
+    const BITS = bitsOf[quantsOf[dtype] ?? "i8"];
+    return [
+      {
+        shader: "matmul_tiled_quants",
+        prelude: preludeFor(activationsOf[dtype], { ...tuning, BITS, WORDS: BITS / 4, FOURS: 32 / BITS }),
+        workgroups: tiles(shape, tuning),
+        binds: ["a", "b", "scales", "c"],
+      },
+    ];
+  },
+  spot: tileSpot,
+};

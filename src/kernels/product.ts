@@ -1,0 +1,54 @@
+// What matmul and matvec compute, A · Bᵀ with B a weight matrix, whatever its numbers are stored as.
+
+import { activationsOf, BLOCK, type DType, quantsOf } from "./elements";
+import { type Expected, type Matrix, type Operand, trafficOf } from "./kernel";
+
+export type MatmulShape = { readonly M: number; readonly N: number; readonly K: number };
+
+/** A weight matrix of N rows: floats, or whole numbers with their scales. */
+export function weightOperands(name: string, N: number, K: number, dtype: DType): Operand[] {
+  const quants = quantsOf[dtype];
+  if (quants === undefined)
+    return [{ name, rows: N, columns: K, role: "weights", element: activationsOf[dtype] }];
+  return [
+    { name, rows: N, columns: K, role: "weights", element: quants },
+    { name: "scales", rows: N, columns: K / BLOCK, role: "weights", element: "f16" },
+  ];
+}
+
+/** The weights as numbers: their own, or whole numbers times their block's scale. */
+export const weightsOf = (weights: Matrix, scales: Matrix | undefined): Matrix =>
+  scales === undefined ? weights : (row, k) => weights(row, k) * scales(row, Math.floor(k / BLOCK));
+
+/** Blocks are whole: no model's matrix has a part of one. */
+export const wholeBlocks = ({ K }: MatmulShape, dtype: DType): string | undefined =>
+  quantsOf[dtype] === undefined || K % BLOCK === 0
+    ? undefined
+    : `${dtype} has blocks of ${BLOCK} weights, and K = ${K} is no multiple of that`;
+
+/** FLOP and bytes of A · Bᵀ. */
+export const productWork = (operands: readonly Operand[], { M, N, K }: MatmulShape) => ({
+  flops: 2 * M * N * K,
+  bytes: operands.reduce((sum, operand) => sum + trafficOf(operand), 0),
+});
+
+/** Columns `columns` of row `row` of A·Bᵀ, where A is (rows, K) and B (columns, K). */
+export function dotProducts(
+  a: Matrix,
+  b: Matrix,
+  K: number,
+  row: number,
+  columns: readonly number[],
+): Expected[] {
+  const left = Float64Array.from({ length: K }, (_, k) => a(row, k));
+  return columns.map((column) => {
+    let value = 0;
+    let magnitude = 0;
+    for (let k = 0; k < K; k++) {
+      const term = left[k]! * b(column, k);
+      value += term;
+      magnitude += Math.abs(term);
+    }
+    return { value, magnitude };
+  });
+}
