@@ -67,7 +67,7 @@ const tiles = ({ M, N }: MatmulShape, tuning: QuantsTuning) => {
 };
 
 const described = ({ SUBGROUP, SUBGROUPS, THREAD_M, THREAD_N }: QuantsTuning) =>
-  `${SUBGROUPS} subgroups of ${SUBGROUP}, ${THREAD_M}x${THREAD_N} broadcast`;
+  `${SUBGROUPS}x${SUBGROUP} of ${THREAD_M}x${THREAD_N}`;
 
 /** Weights as floats. */
 export const broadcast: Variant<MatmulShape, BroadcastTuning> = {
@@ -81,7 +81,7 @@ export const broadcast: Variant<MatmulShape, BroadcastTuning> = {
     { SUBGROUP: 32, SUBGROUPS: 4, THREAD_M: 16, THREAD_N: 4, HOLD_A: 0 },
     { SUBGROUP: 64, SUBGROUPS: 2, THREAD_M: 16, THREAD_N: 4, HOLD_A: 0 },
   ],
-  describe: (tuning) => `${described(tuning)}, ${tuning.HOLD_A === 1 ? "A" : "B"} held`,
+  describe: (tuning) => `${described(tuning)} broadcast ${tuning.HOLD_A === 1 ? "A" : "B"}`,
   unfit: (tuning, _shape, dtype) =>
     quantsOf[dtype] === undefined ? unfit(tuning) : "its weights are floats",
   stages({ HOLD_A, ...tuning }, shape, dtype) {
@@ -116,7 +116,7 @@ export const broadcastQuants: Variant<MatmulShape, QuantsTuning> = {
     { SUBGROUP: 32, SUBGROUPS: 4, THREAD_M: 16, THREAD_N: 4 },
     { SUBGROUP: 64, SUBGROUPS: 2, THREAD_M: 16, THREAD_N: 4 },
   ],
-  describe: (tuning) => `${described(tuning)}, unpacked`,
+  describe: (tuning) => `${described(tuning)} broadcast unpacked`,
   unfit(tuning, _shape, dtype: DType) {
     if (quantsOf[dtype] === undefined) return "its weights are whole numbers";
     return derived(tuning).STEP_K > 8 ? "a block is shorter than a step" : unfit(tuning);

@@ -25,7 +25,7 @@ export const laneSpace = {
 const MOST_SUMS = 64;
 
 export const laneDescription = ({ LANES, TEAMS, ROWS, SUBGROUP }: LanesTuning): string =>
-  `${TEAMS} teams of ${LANES} lanes, ${ROWS} rows${SUBGROUP === 0 ? "" : ", subgroup sums"}`;
+  `${TEAMS}x${LANES} lanes, ${ROWS} rows${SUBGROUP === 0 ? "" : ` by ${SUBGROUP}`}`;
 
 export function laneUnfit({ LANES, ROWS, SUBGROUP }: LanesTuning, { M }: MatmulShape): string | undefined {
   if (SUBGROUP !== 0 && SUBGROUP !== LANES) return "a team is no subgroup";
