@@ -10,8 +10,9 @@ import type { Kernel, Work } from "./kernel";
 import { matmul } from "./matmul";
 import { matvec } from "./matvec";
 import { read } from "./read";
+import { swiglu } from "./swiglu";
 
-export const kernels = { matmul, matvec, attention, fma, read, copy, fill, empty } as const;
+export const kernels = { matmul, matvec, swiglu, attention, fma, read, copy, fill, empty } as const;
 
 export type KernelName = keyof typeof kernels;
 export type ShapeOf<K extends KernelName> = (typeof kernels)[K] extends Kernel<infer S> ? S : never;

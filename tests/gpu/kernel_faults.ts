@@ -159,9 +159,9 @@ const groups: readonly Group[] = [
       ["the last column never written", "first + r < shape.N)", "first + r + 1u < shape.N)"],
       ["rows of the output not padded", "y[m * stride", "y[m * shape.N"],
       ["the first row of X for all", "x[m * words + k]", "x[k]"],
-      ["weights of the next row", "min(first + r, shape.N", "min(first + r + 1u, shape.N"],
-      ["weights clamped one early", "first + r, shape.N - 1u)", "first + r, shape.N - 2u)"],
-      ["one row of weights for a whole team", "min(first + r, shape.N", "min(first, shape.N"],
+      ["weights of the next row", "min(first + r / PER_OUTPUT, shape.N", "min(first + r + 1u, shape.N"],
+      ["weights clamped one early", "first + r / PER_OUTPUT, shape.N - 1u)", "first + r, shape.N - 2u)"],
+      ["one row of weights for a whole team", "min(first + r / PER_OUTPUT, shape.N", "min(first, shape.N"],
     ],
   },
   {

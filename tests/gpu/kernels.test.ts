@@ -49,6 +49,7 @@ const shapes: Record<KernelName, readonly AnyShape[]> = {
     MKN(3, 33, 96),
     MKN(8, 67, 352),
   ],
+  swiglu: [MKN(1, 1, 1), MKN(1, 131, 67), MKN(3, 31, 37), MKN(8, 67, 101), MKN(1, 131, 96), MKN(3, 33, 352)],
   attention: [
     heads([1, 1, 1, 1, 1, 4, 1]),
     heads([1, 1, 1, 2, 1, 3, 1]),

@@ -23,6 +23,7 @@ const names = Object.keys(kernels) as KernelName[];
 const calls: Call[] = [
   { kernel: "matmul", shape: { M: 2, N: 3, K: 4 } },
   { kernel: "matvec", shape: { M: 3, N: 7, K: 20 } },
+  { kernel: "swiglu", shape: { M: 3, N: 7, K: 20 } },
   {
     kernel: "attention",
     shape: { batch: 2, queries: 3, keys: 5, heads: 4, kvHeads: 2, headDim: 8, window: 5 },
@@ -44,6 +45,7 @@ describe("work, by hand", () => {
   test.each([
     [callOf("matmul"), 2 * 2 * 3 * 4, 4 * (2 * 4 + 3 * 4 + 2 * 3)],
     [callOf("matvec"), 2 * 3 * 7 * 20, 4 * (3 * 20 + 7 * 20 + 3 * 7)],
+    [callOf("swiglu"), 2 * 2 * 3 * 7 * 20, 4 * (3 * 20 + 2 * 7 * 20 + 3 * 7)],
     // Positions 2, 3 and 4 see 3, 4 and 5 keys; two sequences of four heads of 8.
     [callOf("attention"), 2 * 4 * 12 * 8 * 4, 4 * 2 * 8 * (2 * 3 * 4 + 2 * 5 * 2)],
     [callOf("fma"), 2 * 4 * 10 * 4 * 16, 4 * (8 + 40)],
@@ -119,6 +121,13 @@ describe("references, by hand", () => {
     const call: Call = { kernel: "matmul", shape: { M: 1, N: 1, K: 2 } };
     const [sum] = kernelOf("matmul").reference(call.shape, [matrix([3, -2]), matrix([2, 3])], 0, [0], "f32");
     expect(sum).toEqual({ value: 0, magnitude: 12 });
+  });
+
+  test("swiglu multiplies SiLU of the first half of its rows by the second", () => {
+    const call: Call = { kernel: "swiglu", shape: { M: 1, N: 2, K: 2 } };
+    const [a, b] = values(call, [matrix([1, 2]), matrix([0, 0], [3, 4], [5, 6], [7, 8])], 0, [0, 1]);
+    expect(a).toBe(0);
+    expect(b).toBeCloseTo((11 / (1 + Math.exp(-11))) * 23, 9);
   });
 
   describe("attention", () => {
@@ -258,6 +267,7 @@ describe("unrolling", () => {
 const blocked: Partial<Record<KernelName, AnyShape>> = {
   matmul: { M: 2, N: 3, K: 64 },
   matvec: { M: 3, N: 7, K: 64 },
+  swiglu: { M: 3, N: 7, K: 64 },
 };
 
 describe.each(names)("%s", (name) => {
@@ -398,7 +408,7 @@ test("a grid holds every workgroup, is within the limit and wastes less than a r
 });
 
 describe("splitting", () => {
-  test.each(["matmul", "matvec"] as const)(
+  test.each(["matmul", "matvec", "swiglu"] as const)(
     "%s into rows of weights that start at a multiple of 64",
     (name) => {
       const size = fc.integer({ min: 1, max: 300_000 });
