@@ -2,14 +2,14 @@
 
 import { describe, expect, test } from "vitest";
 import { check } from "../../src/engine/check";
-import { unsupported } from "../../src/engine/device";
+import { openDevice, unsupported } from "../../src/engine/device";
 import { prepare } from "../../src/engine/launch";
 import { fittingTunings } from "../../src/engine/pipeline";
 import { createTimer } from "../../src/engine/timer";
 import { allocateWeights } from "../../src/engine/weights";
 import { type AnyShape, type KernelName, kernelOf, kernels } from "../../src/kernels";
 import type { DType } from "../../src/kernels/kernel";
-import { useDevice } from "./device";
+import { host } from "./device";
 
 const MKN = (M: number, N: number, K: number) => ({ M, N, K });
 
@@ -71,12 +71,13 @@ const shapes: Record<KernelName, readonly AnyShape[]> = {
   empty: [{ mark: 7 }],
 };
 
-const gpu = useDevice();
-
 describe.each(["f32", "f16"] as const satisfies DType[])("%s", (dtype) => {
   describe.each(Object.keys(kernels) as KernelName[])("%s", (name) => {
-    test.for(Object.keys(kernelOf(name).tunings))("%s", async (tuning, { skip }) => {
-      const device = gpu();
+    test.for(Object.keys(kernelOf(name).tunings))("%s", async (tuning, { skip, onTestFinished }) => {
+      // One each: bind groups, thousands here, live as long as their device or until garbage is collected, and on
+      // lavapipe each takes one of the 65,530 mappings that Linux gives a process.
+      const device = await openDevice(host);
+      onTestFinished(() => device.close());
       const reason = unsupported(device, dtype);
       if (reason !== undefined) return skip(reason);
 
