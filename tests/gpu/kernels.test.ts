@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "vitest";
 import { check } from "../../src/engine/check";
-import { unsupported } from "../../src/engine/device";
+import { openDevice, unsupported } from "../../src/engine/device";
 import { prepare } from "../../src/engine/launch";
 import { unfit } from "../../src/engine/pipeline";
 import { createTimer } from "../../src/engine/timer";
@@ -10,7 +10,7 @@ import { allocateWeights } from "../../src/engine/weights";
 import { type AnyShape, type KernelName, kernelOf, kernels } from "../../src/kernels";
 import { choiceName, starts } from "../../src/kernels/choices";
 import { dtypes } from "../../src/kernels/elements";
-import { useDevice } from "./device";
+import { host, useDevice } from "./device";
 
 const MKN = (M: number, N: number, K: number) => ({ M, N, K });
 
@@ -89,18 +89,21 @@ describe.each(dtypes)("%s", (dtype) => {
   describe.each(Object.keys(kernels) as KernelName[])("%s", (name) => {
     const kernel = kernelOf(name);
     const list = starts(kernel).map((choice) => [choiceName(kernel, choice), choice] as const);
-    test.for(list)("%s", async ([, choice], { skip }) => {
-      const device = gpu();
-      const reason = unsupported(device, dtype);
+    test.for(list)("%s", async ([, choice], { skip, onTestFinished }) => {
+      const reason = unsupported(gpu(), dtype);
       if (reason !== undefined) return skip(reason);
       const possible = shapes[name].filter((shape) => kernel.unsupported?.(shape, dtype) === undefined);
-      const fitting = possible.filter((shape) => unfit(device, kernel, choice, shape, dtype) === undefined);
+      const fitting = possible.filter((shape) => unfit(gpu(), kernel, choice, shape, dtype) === undefined);
       if (fitting.length === 0)
         return skip(
           kernel.unsupported?.(shapes[name][0]!, dtype) ??
-            unfit(device, kernel, choice, possible[0] ?? shapes[name][0]!, dtype),
+            unfit(gpu(), kernel, choice, possible[0] ?? shapes[name][0]!, dtype),
         );
 
+      // One each: bind groups, thousands here, live as long as their device or until garbage is collected, and on
+      // lavapipe each takes one of the 65,530 mappings that Linux gives a process.
+      const device = await openDevice(host);
+      onTestFinished(() => device.close());
       const weights = await allocateWeights(device, dtype, 2 ** 23);
       const timer = createTimer(device);
       for (const shape of fitting) {
@@ -109,8 +112,6 @@ describe.each(dtypes)("%s", (dtype) => {
         expect(error, `${JSON.stringify(shape)}`).toBeLessThanOrEqual(tolerance);
         launch.destroy();
       }
-      timer.destroy();
-      weights.destroy();
     });
   });
 });
