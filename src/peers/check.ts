@@ -1,7 +1,8 @@
 // Is a contender's answer right? Asked before any time is taken, and once more after the last one.
 
 import { kernels } from "../kernels";
-import { dotProducts, type Expected, type Matrix, sumTolerance } from "../kernels/kernel";
+import { type Expected, type Matrix, sumTolerance } from "../kernels/kernel";
+import { dotProducts } from "../kernels/product";
 import type { Arithmetic } from "./contender";
 import { matrixOf, type TaskData } from "./data";
 import { operandsOf, type Task } from "./tasks";
@@ -29,7 +30,7 @@ function spread(size: number, most: number, turn: number): number[] {
 
 function referenceRow({ call }: Task, inputs: readonly Matrix[], row: number, columns: readonly number[]) {
   return call.kernel === "attention"
-    ? kernels.attention.reference(call.shape, inputs, row, columns)
+    ? kernels.attention.reference(call.shape, inputs, row, columns, "f32")
     : dotProducts(inputs[0]!, inputs[1]!, call.shape.K, row, columns);
 }
 

@@ -1,8 +1,9 @@
 // The numbers of a task: everybody gets the same.
 
+import { BLOCK } from "../kernels/elements";
 import type { Matrix } from "../kernels/kernel";
 import { randomAt } from "../kernels/random";
-import { BLOCK, operandsOf, type Task } from "./tasks";
+import { operandsOf, type Task } from "./tasks";
 
 /** An input without padding, row after row. */
 export interface Dense {

@@ -1,10 +1,10 @@
 // The tasks as ONNX models of one operator, with what they are run on. Weights are part of the model, as they are in practice.
 
 import type { AttentionShape } from "../kernels/attention";
-import type { MatmulShape } from "../kernels/matmul";
+import { BLOCK } from "../kernels/elements";
+import type { MatmulShape } from "../kernels/product";
 import { type Dense, type Quantised, regrouped, transposed } from "./data";
 import type { Model, Node, Value } from "./onnx_model";
-import { BLOCK } from "./tasks";
 
 /** An input that stays on the GPU, or a small one that the operator reads on the CPU. */
 export interface Fed extends Value {

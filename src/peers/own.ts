@@ -6,11 +6,15 @@ import { type Gpu, openDevice } from "../engine/device";
 import { efforts } from "../engine/effort";
 import { alwaysVisible, type Host } from "../engine/host";
 import { atOnePlace, type Launch, prepare, readBack } from "../engine/launch";
+import { isStreamed } from "../engine/pieces";
 import { createTimer, type Timer } from "../engine/timer";
 import { candidates, tune } from "../engine/tune";
 import { allocateWeights } from "../engine/weights";
-import { type AnyShape, type Call, kernelOf } from "../kernels";
-import { bytesOf, type DType, sizeOf } from "../kernels/kernel";
+import { type AnyCall, kernelOf } from "../kernels";
+import { type Choice, variantOf } from "../kernels/choices";
+import type { DType } from "../kernels/elements";
+import { bytesOf } from "../kernels/kernel";
+import { weightsOf } from "../kernels/product";
 import type { HostInfo } from "../result";
 import type { OwnContender } from "./compare_task";
 import type { Contender, Done } from "./contender";
@@ -45,9 +49,6 @@ export async function openEngine(info: HostInfo): Promise<OwnEngine> {
   return { gpu, timer: createTimer(gpu) };
 }
 
-/** Whether the engine's kernels know a type of weights. */
-const isDType = (weights: string): weights is DType => Object.hasOwn(sizeOf, weights);
-
 /** A launch as a contender: it rotates through the memory that it was prepared with. */
 export function contenderOf({ gpu }: OwnEngine, launch: Launch, destroy: () => void): Contender {
   const { device } = gpu;
@@ -73,50 +74,52 @@ export function contenderOf({ gpu }: OwnEngine, launch: Launch, destroy: () => v
     async read() {
       enqueue(1);
       const { operand, buffer } = launch.output;
-      return new Float32Array(await readBack(gpu, buffer, bytesOf(operand, launch.dtype)));
+      return new Float32Array(await readBack(gpu, buffer, bytesOf(operand)));
     },
     destroy,
   };
 }
 
-/** The tuning that is fastest here, on these weights. */
+/** What is fastest here, on these weights. */
 export async function tuned(
   { gpu, timer }: OwnEngine,
   weights: Parameters<typeof tune>[2],
-  call: Pick<Call, "kernel"> & { shape: AnyShape },
+  call: AnyCall,
   dtype: DType,
-): Promise<string> {
-  const names = candidates(gpu, call, dtype, efforts.standard);
-  const { record } = await tune(gpu, timer, weights, call, dtype, names);
-  return record.picked;
+): Promise<Choice> {
+  const { standard } = efforts;
+  const search = { from: candidates(gpu, call, dtype, standard), seconds: standard.tuningSeconds };
+  return (await tune(gpu, timer, weights, call, dtype, search)).choice;
 }
+
+/** A block of 256 bytes, at whose multiples pieces begin, for each of a few operands. */
+const SPARE = 2 ** 12;
 
 /** Our own kernel for a task, in its fastest tuning, on weights that stay where they are, as the peers' do. */
 export async function prepareOwn(
   engine: OwnEngine,
   { call, weights: type }: Task,
 ): Promise<OwnContender | { readonly unavailable: string }> {
-  if (!isDType(type)) return { unavailable: `Tokenroof has no kernels for ${type}` };
   const { gpu, timer } = engine;
-  const streamed = kernelOf(call.kernel)
-    .operands(call.shape)
-    .filter(({ role }) => role === "weights" || role === "kv-cache");
-  // Pieces begin at multiples of 256 bytes.
-  const bytes = streamed.reduce((sum, operand) => sum + Math.ceil(bytesOf(operand, type) / 256) * 256, 0);
+  const streamed = kernelOf(call.kernel).operands(call.shape, type).filter(isStreamed);
+  // Of quantised weights an eighth of the memory is for their scales.
+  const bytes = 1.2 * streamed.reduce((sum, operand) => sum + bytesOf(operand), 0) + SPARE;
   const weights = await allocateWeights(gpu, type, bytes);
   try {
-    const tuning = await tuned(engine, weights, call, type);
-    const launch = atOnePlace(await prepare(gpu, weights, call, type, tuning));
+    const choice = await tuned(engine, weights, call, type);
+    const launch = atOnePlace(await prepare(gpu, weights, call, type, choice));
     await check(gpu, timer, launch);
+    const [x, w, scales] = launch.inputs(0);
     const destroy = () => {
       launch.destroy();
       weights.destroy();
     };
     return {
-      variant: tuning,
-      arithmetic: type === "f32" ? "f32" : "int8 activations",
+      variant: launch.tuning,
+      arithmetic: variantOf(kernelOf(call.kernel), choice).rounded === undefined ? "f32" : "int8 activations",
       contender: contenderOf(engine, launch, destroy),
-      inputs: launch.inputs(0),
+      // Weights by their values, whatever they are stored as.
+      inputs: call.kernel === "attention" ? launch.inputs(0) : [x!, weightsOf(w!, scales)],
     };
   } catch (error) {
     weights.destroy();

@@ -4,7 +4,8 @@ import { efforts } from "../engine/effort";
 import { prepare } from "../engine/launch";
 import { sweep } from "../engine/roof";
 import { allocateWeights, type Weights } from "../engine/weights";
-import { type AnyShape, type Call, workOf } from "../kernels";
+import { type Call, workOf } from "../kernels";
+import type { Choice } from "../kernels/choices";
 import type { Bench } from "./compare_task";
 import type { Contender } from "./contender";
 import { contenderOf, type OwnEngine, tuned } from "./own";
@@ -35,11 +36,11 @@ async function ready(
   engine: OwnEngine,
   { clock, batchSeconds }: Timing,
   weights: Weights,
-  call: Call & { shape: AnyShape },
-  tuning: string,
+  call: Call,
+  choice: Choice,
   rate: "flops" | "bytes",
 ): Promise<Timed> {
-  const launch = await prepare(engine.gpu, weights, call, "f32", tuning);
+  const launch = await prepare(engine.gpu, weights, call, "f32", choice);
   const contender = contenderOf(engine, launch, launch.destroy);
   const { times } = await sizeBatch(clock, contender, batchSeconds);
   return { contender, times, work: workOf(call, "f32")[rate] };
@@ -56,12 +57,12 @@ export async function probeShares(
   try {
     const probes = [...new Set(tasks.map(probeOf))];
     for (const probe of probes) {
-      const { call, tuning } = await sweep(engine.gpu, engine.timer, weights, probe, efforts.standard);
-      all.push(await ready(engine, timing, weights, call, tuning, probe === "fma" ? "flops" : "bytes"));
+      const { call, choice } = await sweep(engine.gpu, engine.timer, weights, probe, efforts.standard);
+      all.push(await ready(engine, timing, weights, call, choice, probe === "fma" ? "flops" : "bytes"));
     }
     for (const { call, rate } of tasks) {
-      const tuning = await tuned(engine, weights, call, "f32");
-      all.push(await ready(engine, timing, weights, call, tuning, rate));
+      const choice = await tuned(engine, weights, call, "f32");
+      all.push(await ready(engine, timing, weights, call, choice, rate));
     }
     const timings = await takeRounds(timing.clock, all, timing.rounds);
     const rates = timings.map((samples, i) => {

@@ -1,15 +1,10 @@
 // The work that is compared: shapes as data, the same for everybody.
 
 import { type Call, kernels, workOf } from "../kernels";
-import { sizeOf, type Work } from "../kernels/kernel";
+import type { DType } from "../kernels/elements";
+import type { Work } from "../kernels/kernel";
 
-/** Weights per block of q4_0, which share a scale. */
-export const BLOCK = 32;
-
-/** Bytes of a block of q4_0: 32 codes of 4 bits and a scale of 16. */
-const BLOCK_BYTES = BLOCK / 2 + 2;
-
-export type WeightType = "f32" | "q4_0";
+export type WeightType = Extract<DType, "f32" | "q4_0">;
 
 export interface Task {
   readonly id: string;
@@ -69,16 +64,11 @@ export const tasks: readonly Task[] = [
 ];
 
 /** FLOP and bytes that any implementation has to spend on a task. */
-export function workOfTask({ call, weights }: Task): Work {
-  const work = workOf(call, "f32");
-  if (weights === "f32" || call.kernel === "attention") return work;
-  const count = call.shape.N * call.shape.K;
-  return { ...work, bytes: work.bytes - count * sizeOf.f32 + (count / BLOCK) * BLOCK_BYTES };
-}
+export const workOfTask = ({ call, weights }: Task): Work => workOf(call, weights);
 
-/** Rows and columns of each input and, last, of the output. */
+/** Rows and columns of each input and, last, of the output: weights by their values, whatever they are stored as. */
 export function operandsOf({ call }: Task) {
   return call.kernel === "attention"
-    ? kernels.attention.operands(call.shape)
-    : kernels[call.kernel].operands(call.shape);
+    ? kernels.attention.operands(call.shape, "f32")
+    : kernels[call.kernel].operands(call.shape, "f32");
 }
