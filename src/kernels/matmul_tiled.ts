@@ -65,6 +65,7 @@ export const tiled: Variant<MatmulShape, TiledTuning> = {
     { GROUP_M: 8, GROUP_N: 8, THREAD_M: 4, THREAD_N: 4, STAGE_K: 0, SPLIT: 1 },
     { GROUP_M: 4, GROUP_N: 4, THREAD_M: 8, THREAD_N: 8, STAGE_K: 0, SPLIT: 1 },
     { GROUP_M: 8, GROUP_N: 4, THREAD_M: 16, THREAD_N: 16, STAGE_K: 0, SPLIT: 1 },
+    { GROUP_M: 8, GROUP_N: 8, THREAD_M: 4, THREAD_N: 4, STAGE_K: 2, SPLIT: 4 },
   ],
   describe: (tuning) =>
     patches(tuning) +

@@ -52,6 +52,11 @@ const decode = heads([1, 1, 300, 4, 2, 16, 300]);
 const batch = heads([3, 2, 67, 6, 2, 20, 67]);
 const sliding = heads([1, 70, 150, 2, 1, 16, 33]);
 const slices = { groups: 3, words: 4099 };
+const wideSlices = { groups: 3, words: 4100 };
+/** Whole blocks of 32 and whole words of 64 bytes along K; no tile divides M or N. */
+const blocks = MKN(130, 65, 224);
+const blockVectors = MKN(2, 131, 544);
+const wideRows = MKN(2, 131, 512);
 
 const BARRIER = "workgroupBarrier();";
 
@@ -280,6 +285,174 @@ const groups: readonly Group[] = [
     tunings: /^8 threads/,
     benign: ["llvmpipe", "lavapipe"],
     plants: [["no barrier in a reduction over eight", ...barrier("")]],
+  },
+  {
+    kernel: "matmul",
+    shader: "matmul_broadcast",
+    needs: "subgroups of four or eight lanes",
+    shape: tiles,
+    tunings: /broadcast [AB]$/,
+    plants: [
+      [
+        "a lane's rows of A handed out twice",
+        "m % SUBGROUP + step * THREAD_M",
+        "m % 2u + step * THREAD_M",
+        2,
+      ],
+      ["weights of the next row", "min(col + n, shape.N - 1u)", "min(col + n + 1u, shape.N - 1u)"],
+      ["K one step short", "begin < words_k;", "begin + STEP_K * TURNS < words_k;"],
+      ["rows of A clamped one early", "% THREAD_M, shape.M - 1u)", "% THREAD_M, shape.M - 2u)"],
+      ["subgroups on each other's rows", "thread / SUBGROUP * THREAD_M;", "0u;"],
+      ["the last row never written", "at.x < shape.M &&", "at.x + 1u < shape.M &&"],
+    ],
+  },
+  {
+    kernel: "matmul",
+    shader: "matmul_broadcast_quants",
+    needs: "subgroups of four or eight lanes",
+    shape: blocks,
+    tunings: /broadcast unpacked$/,
+    dtype: "q4_0",
+    plants: [
+      [
+        "the scale of the first block for all",
+        "scales[(at_scale[n] + block) / 2u]",
+        "scales[at_scale[n] / 2u]",
+      ],
+      ["whole numbers without their sign", "vec4f(vec4i(word", "vec4f((word"],
+      ["one place of a word for all", "let place = (k + step) %", "let place = (0u * k) %"],
+      ["the last block lost", "block < blocks;", "block + 1u < blocks;"],
+    ],
+  },
+  {
+    kernel: "matmul",
+    shader: "matmul_tiled_quants",
+    shape: blocks,
+    tunings: /unpacked$/,
+    dtype: "q4_0",
+    plants: [
+      ["whole numbers without their sign", "vec4f(vec4i(word", "vec4f((word"],
+      ["the scale of the first block for all", "n * scales_stride + block;", "n * scales_stride;"],
+      ["the other half of a pair of scales", "[at % 2u]", "[1u - at % 2u]"],
+      ["the last block lost", "block < blocks;", "block + 1u < blocks;"],
+      ["eight words of a block, seven multiplied", "k < 8u; k++", "k < 7u; k++"],
+    ],
+  },
+  {
+    kernel: "matmul",
+    shader: "sum_parts",
+    shape: tiles,
+    tunings: /split/,
+    plants: [
+      ["the last part left out", "part < SPLIT;", "part + 1u < SPLIT;"],
+      ["the first part for all", "part * words + at", "at"],
+      ["the last sums never written", "at >= words)", "at + 1u >= words)"],
+    ],
+  },
+  {
+    kernel: "matmul",
+    shader: "matmul_tiled",
+    shape: tiles,
+    tunings: /split/,
+    plants: [
+      ["parts that overlap", "(part + 1u) / SPLIT * STEP_K", "(part + 2u) / SPLIT * STEP_K"],
+      ["parts on top of each other", "(part * shape.M + at.x)", "at.x"],
+    ],
+  },
+  {
+    kernel: "matvec",
+    shader: "matvec_wide",
+    shape: wideRows,
+    tunings: /wide/,
+    plants: [
+      ["the last 64 bytes of a row lost", "k < words;", "k + STEP < words;"],
+      ["a word of the next row", "w[at[r] + k + step]", "w[at[r] + k + step + words]"],
+      ["the last column never written", "first + r < shape.N)", "first + r + 1u < shape.N)"],
+      ["a component times another", "input[m][i].y, weight.y", "input[m][i].y, weight.x"],
+    ],
+  },
+  {
+    kernel: "matvec",
+    shader: "matvec_wide",
+    needs: "subgroups of four or eight lanes",
+    shape: wideRows,
+    tunings: /by (4|8)$/,
+    plants: [["every lane hands out what the first has", "4u * step + i)", "4u * step)"]],
+  },
+  {
+    kernel: "matvec",
+    shader: "matvec_quants",
+    shape: blockVectors,
+    tunings: /unpacked$/,
+    dtype: "q4_0",
+    plants: [
+      ["whole numbers without their sign", "vec4f(vec4i(quants", "vec4f((quants"],
+      ["the scale of the neighbouring block", "16u * (scale_at % 2u)", "16u * (1u - scale_at % 2u)"],
+      ["sums kept from block to block", "var sums = array<f32, M>();", "var sums: array<f32, M>;"],
+      ["nibbles in another order", "word * FOURS + four", "word * FOURS + (four ^ 1u)"],
+    ],
+  },
+  {
+    kernel: "matvec",
+    shader: "matvec_quants",
+    shape: blockVectors,
+    tunings: /unpacked$/,
+    dtype: "q8_0",
+    plants: [["half of a block twice", "* WORDS + word]", "* WORDS]"]],
+  },
+  {
+    kernel: "matvec",
+    shader: "matvec_packed",
+    shape: blockVectors,
+    tunings: /packed$/,
+    dtype: "q4_0",
+    plants: [
+      ["odd nibbles for even ones", "products(even, low[m])", "products(odd, low[m])"],
+      ["16 times too large", "input_scale[m] / 16", "input_scale[m]"],
+      ["the scale of the first block of X for all", "m * x_stride + block]", "m * x_stride]"],
+    ],
+  },
+  {
+    kernel: "matvec",
+    shader: "quantise",
+    shape: blockVectors,
+    tunings: /packed$/,
+    dtype: "q4_0",
+    plants: [
+      ["rounded down instead of to the nearest", "round(input[i]", "floor(input[i]"],
+      [
+        "the largest of half a block",
+        "largest = max(largest, abs(input[i]));",
+        "largest = max(largest, abs(input[i / 2u]));",
+      ],
+      ["a block too few", "at >= shape.M * blocks", "at + 1u >= shape.M * blocks"],
+    ],
+  },
+  {
+    kernel: "swiglu",
+    shader: "matvec_lanes",
+    shape: vectors,
+    tunings: /x1 lanes/,
+    plants: [
+      ["no SiLU", "gate / (1 + exp(min(-gate, 80.0)))", "gate"],
+      ["the gate's own row for both", "r % PER_OUTPUT * shape.N", "0u"],
+      ["one factor for all", "acc[m][2u * pair + 1u]", "acc[m][1u]"],
+    ],
+  },
+  {
+    kernel: "read",
+    shader: "read_wide",
+    shape: wideSlices,
+    tunings: /of 4 vec4s/,
+    plants: [
+      [
+        "one vec4 of four twice",
+        "(vec4f(word[2]) + vec4f(word[3]));\n    }",
+        "(vec4f(word[2]) + vec4f(word[2]));\n    }",
+      ],
+      ["the last word lost", "begin + words;", "begin + words - 1u;"],
+      ["own parts rounded down", "(words + THREADS - 1u) /", "words /"],
+    ],
   },
   {
     kernel: "copy",
