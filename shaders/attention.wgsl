@@ -9,16 +9,23 @@
 // A workgroup takes ROWS rows of one key/value head. A row is one query of one of the query heads that
 // share the key/value head, so that each key is read once for all of them.
 //
-// Prelude: elem, HEAD_WORDS, ROWS, THREADS, KEYS (divides THREADS); derived from these
+// The keys of a tile of rows may be divided into SPLITS, each for a workgroup of its own (Dao, Haziza, Massa & Sizov,
+// "Flash-Decoding", 2023). O is then what attention_merge.wgsl makes of the splits' own results and `stats`, the
+// highest score and the sum of the weights of each: row by row, split by split.
+//
+// Prelude: elem, kv (an element of K and V), out (an element of O), PLAIN and PACKED (1 and 0 where kv is a
+// vec4f, 0 and 1 where it is a vec2u of four halves), HEAD_WORDS, SPLITS, PARTIAL (1 where there are several splits,
+// else 0), ROWS, THREADS, KEYS (divides THREADS); derived from these
 // ROWS_PER_THREAD = ⌈ROWS / (THREADS / KEYS)⌉ and SLOTS = ⌈ROWS · HEAD_WORDS / THREADS⌉.
 
 struct Shape { batch: u32, queries: u32, keys: u32, heads: u32, kvHeads: u32, headDim: u32, window: u32 }
 
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(1) var<storage, read> q: array<vec4<elem>>;
-@group(0) @binding(2) var<storage, read> k: array<vec4<elem>>;
-@group(0) @binding(3) var<storage, read> v: array<vec4<elem>>;
-@group(0) @binding(4) var<storage, read_write> o: array<vec4<elem>>;
+@group(0) @binding(2) var<storage, read> k: array<kv>;
+@group(0) @binding(3) var<storage, read> v: array<kv>;
+@group(0) @binding(4) var<storage, read_write> o: array<vec4<out>>;
+@group(0) @binding(5) var<storage, read_write> stats: array<vec4f>;
 
 const MASKED = -1e30;
 const ROW_STEP = THREADS / KEYS;
@@ -27,6 +34,15 @@ var<workgroup> query: array<vec4f, ROWS * HEAD_WORDS>;
 var<workgroup> score: array<f32, ROWS * KEYS>;
 var<workgroup> highest: array<f32, ROWS>;
 var<workgroup> rescale: array<f32, ROWS>;
+
+fn floats(word: kv) -> vec4f {
+  for (var once = 0u; once < PLAIN; once++) { // unroll
+    return vec4f(word);
+  }
+  for (var once = 0u; once < PACKED; once++) { // unroll
+    return vec4f(unpack2x16float(word.x), unpack2x16float(word.y));
+  }
+}
 
 @compute @workgroup_size(THREADS)
 fn main(
@@ -38,10 +54,12 @@ fn main(
   let rows = shape.queries * sharing;
   let tiles = (rows + ROWS - 1u) / ROWS;
   let index = group.y * grid.x + group.x;
-  let kv_head = index / tiles % shape.kvHeads;
-  let sequence = index / tiles / shape.kvHeads;
+  let split = index % SPLITS;
+  let head = index / SPLITS / tiles;
+  let kv_head = head % shape.kvHeads;
+  let sequence = head / shape.kvHeads;
   if (sequence >= shape.batch) { return; }
-  let first = index % tiles * ROWS;
+  let first = index / SPLITS % tiles * ROWS;
   let last = min(first + ROWS, rows) - 1u;
   let past = shape.keys - shape.queries;
   let cache = (sequence * shape.kvHeads + kv_head) * shape.keys * HEAD_WORDS;
@@ -58,17 +76,19 @@ fn main(
   let oldest = past + first / sharing;
   let begin = select(0u, oldest + 1u - shape.window, oldest + 1u > shape.window);
   let end = past + last / sharing + 1u;
+  let share = (end - begin + SPLITS - 1u) / SPLITS;
+  let stop = min(begin + (split + 1u) * share, end);
   let lane = thread % KEYS;
 
-  for (var tile = begin; tile < end; tile += KEYS) {
+  for (var tile = begin + split * share; tile < stop; tile += KEYS) {
     workgroupBarrier();
     let key = tile + lane;
     // Set to zero in so many words: without an initialiser it kept its value from tile to tile, both
     // in Chromium 156 and in Firefox 153.
     var dots = array<f32, ROWS_PER_THREAD>();
-    if (key < end) {
+    if (key < stop) {
       for (var word = 0u; word < HEAD_WORDS; word++) {
-        let column = vec4f(k[cache + key * HEAD_WORDS + word]);
+        let column = floats(k[cache + key * HEAD_WORDS + word]);
         for (var i = 0u; i < ROWS_PER_THREAD; i++) { // unroll
           let r = min(thread / KEYS + i * ROW_STEP, ROWS - 1u);
           dots[i] += dot(query[r * HEAD_WORDS + word], column);
@@ -78,7 +98,7 @@ fn main(
     for (var i = 0u; i < ROWS_PER_THREAD; i++) { // unroll
       let r = thread / KEYS + i * ROW_STEP;
       let position = past + min(first + r, last) / sharing;
-      if (r < ROWS) { score[r * KEYS + lane] = select(MASKED, dots[i], key <= position && key + shape.window > position); }
+      if (r < ROWS) { score[r * KEYS + lane] = select(MASKED, dots[i], key < stop && key <= position && key + shape.window > position); }
     }
     workgroupBarrier();
 
@@ -95,7 +115,7 @@ fn main(
     }
     workgroupBarrier();
 
-    let seen = min(KEYS, end - tile);
+    let seen = min(KEYS, stop - tile);
     for (var s = 0u; s < SLOTS; s++) { // unroll
       let slot = min(thread + s * THREADS, ROWS * HEAD_WORDS - 1u);
       let r = slot / HEAD_WORDS;
@@ -104,7 +124,7 @@ fn main(
       var weights = total[s] * rescale[r];
       for (var i = 0u; i < seen; i++) {
         let weight = score[r * KEYS + i];
-        sum = fma(vec4f(weight), vec4f(v[at + i * HEAD_WORDS]), sum);
+        sum = fma(vec4f(weight), floats(v[at + i * HEAD_WORDS]), sum);
         weights += weight;
       }
       acc[s] = sum;
@@ -117,7 +137,11 @@ fn main(
     let row = first + slot / HEAD_WORDS;
     if (slot < ROWS * HEAD_WORDS && row <= last) {
       let at = (sequence * shape.queries + row / sharing) * shape.heads + kv_head * sharing + row % sharing;
-      o[at * HEAD_WORDS + slot % HEAD_WORDS] = vec4<elem>(acc[s] / total[s]);
+      // A split may have no key to see.
+      o[(at * SPLITS + split) * HEAD_WORDS + slot % HEAD_WORDS] = vec4<out>(acc[s] / select(1.0, total[s], total[s] > 0.0));
+      for (var once = 0u; once < PARTIAL; once++) { // unroll
+        if (slot % HEAD_WORDS == 0u) { stats[at * SPLITS + split] = vec4f(highest[slot / HEAD_WORDS], total[s], 0.0, 0.0); }
+      }
     }
   }
 }

@@ -1,30 +1,9 @@
-import wgsl from "../../shaders/attention.wgsl?raw";
+import type { AttentionShape } from "./attention_rows";
+import { subgroups } from "./attention_subgroups";
+import { threads } from "./attention_threads";
+import { tiled } from "./attention_tiled";
 import { activationsOf, cacheOf, type DType, roundoff } from "./elements";
-import {
-  type Expected,
-  type Kernel,
-  type Operand,
-  pick,
-  preludeFor,
-  spotAt,
-  trafficOf,
-  type Variant,
-} from "./kernel";
-
-export type AttentionShape = {
-  readonly batch: number;
-  /** Tokens asked for, the last ones of each sequence. */
-  readonly queries: number;
-  /** Tokens in the KV cache of each sequence, the queries' own included. */
-  readonly keys: number;
-  readonly heads: number;
-  readonly kvHeads: number;
-  readonly headDim: number;
-  /** How many keys a query sees at most, its own included; `keys` where there is no sliding window. */
-  readonly window: number;
-};
-
-type TiledTuning = { readonly ROWS: number; readonly KEYS: number; readonly THREADS: number };
+import { type Expected, type Kernel, type Operand, trafficOf } from "./kernel";
 
 /** The output of a head is held in registers. */
 export const MAX_HEAD_DIM = 256;
@@ -41,8 +20,6 @@ function pairs({ queries, keys, window }: AttentionShape): number {
 
 /** Keys that at least one query sees: what has to be read. */
 const keysRead = ({ queries, keys, window }: AttentionShape) => Math.min(keys, window + queries - 1);
-
-const headWords = (headDim: number) => Math.ceil(headDim / 4);
 
 const operands = (
   { batch, queries, keys, heads, kvHeads, headDim }: AttentionShape,
@@ -66,59 +43,10 @@ const operands = (
   },
 ];
 
-const tiled: Variant<AttentionShape, TiledTuning> = {
-  shaders: { attention: wgsl },
-  space: { ROWS: [4, 8, 16, 32], KEYS: [16, 32, 64, 128], THREADS: [16, 32, 64, 128, 256] },
-  starts: [
-    { ROWS: 8, KEYS: 64, THREADS: 128 },
-    { ROWS: 4, KEYS: 128, THREADS: 128 },
-    { ROWS: 16, KEYS: 32, THREADS: 64 },
-    { ROWS: 8, KEYS: 16, THREADS: 16 },
-  ],
-  describe: ({ ROWS, KEYS, THREADS }) => `${ROWS} rows by ${KEYS} keys, ${THREADS} threads`,
-  unfit: ({ KEYS, THREADS }, _shape, dtype) =>
-    activationsOf[dtype] !== cacheOf[dtype]
-      ? "its cache is of the activations' type"
-      : THREADS % KEYS === 0
-        ? undefined
-        : "keys divide threads",
-
-  demand: ({ ROWS, KEYS, THREADS }, { headDim }) => ({
-    threads: THREADS,
-    workgroupStorage: ROWS * headWords(headDim) * 16 + ROWS * KEYS * 4 + ROWS * 8,
-  }),
-
-  stages({ ROWS, KEYS, THREADS }, { batch, queries, heads, kvHeads, headDim }, dtype) {
-    const HEAD_WORDS = headWords(headDim);
-    const ROWS_PER_THREAD = Math.ceil(ROWS / (THREADS / KEYS));
-    const SLOTS = Math.ceil((ROWS * HEAD_WORDS) / THREADS);
-    const constants = { HEAD_WORDS, ROWS, KEYS, THREADS, ROWS_PER_THREAD, SLOTS };
-    return [
-      {
-        shader: "attention",
-        prelude: preludeFor(activationsOf[dtype], constants),
-        workgroups: batch * kvHeads * Math.ceil((queries * (heads / kvHeads)) / ROWS),
-        binds: ["q", "k", "v", "o"],
-      },
-    ];
-  },
-
-  spot({ batch, queries, heads, kvHeads, headDim }, { ROWS }, workgroup, choice) {
-    const sharing = heads / kvHeads;
-    const tiles = Math.ceil((queries * sharing) / ROWS);
-    const kvHead = Math.floor(workgroup / tiles) % kvHeads;
-    const sequence = Math.floor(workgroup / tiles / kvHeads);
-    const row = pick((workgroup % tiles) * ROWS, ROWS, queries * sharing, choice >>> 16);
-    if (row === undefined || sequence >= batch) return undefined;
-    const query = sequence * queries + Math.floor(row / sharing);
-    return spotAt(query * heads + kvHead * sharing + (row % sharing), (choice & 0xffff) % headDim);
-  },
-};
-
 /** softmax(Q·Kᵀ/√d)·V with grouped-query heads: causal over a prompt, or one query over a KV cache. */
 export const attention: Kernel<AttentionShape> = {
   fields: ["batch", "queries", "keys", "heads", "kvHeads", "headDim", "window"],
-  variants: { tiled },
+  variants: { tiled, subgroups, threads },
 
   impossible({ queries, keys, heads, kvHeads, headDim }) {
     if (queries > keys) return "attention has as many keys as queries at least";

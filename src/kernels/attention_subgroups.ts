@@ -1,0 +1,101 @@
+// Attention by subgroups: lanes hand each other rows and weights.
+
+import wgsl from "../../shaders/attention_subgroups.wgsl?raw";
+import {
+  type AttentionShape,
+  attentionSpot,
+  attentionStages,
+  headWords,
+  merge,
+  pieces,
+  splitScratch,
+  tileRows,
+  unfitSplits,
+} from "./attention_rows";
+import type { Variant } from "./kernel";
+
+type SubgroupsTuning = {
+  /** Lanes of a subgroup, which are the device's and no choice. */
+  readonly SUBGROUP: number;
+  /** Subgroups of a workgroup. */
+  readonly SUBGROUPS: number;
+  /** Rows of a subgroup, at most. */
+  readonly ROWS: number;
+  /** Keys that a lane takes at once. */
+  readonly KEYS: number;
+  /** Parts that the keys are divided into. */
+  readonly SPLITS: number;
+};
+
+/** Multiply-adds written out in one turn of the loop. SwiftShader, with its four lanes, does not survive twice as many. */
+const mostStatements = (SUBGROUP: number) => (SUBGROUP === 4 ? 1024 : 4096);
+
+/** Lanes that may lie idle in the sums for the sake of more lanes side by side. */
+const IDLE = 1.25;
+
+/** What the shader's constants are made of. */
+function derived({ SUBGROUP, ROWS: most, KEYS }: SubgroupsTuning, shape: AttentionShape) {
+  const words = headWords(shape);
+  let WORD_LANES = SUBGROUP;
+  while (Math.ceil(words / WORD_LANES) * WORD_LANES > IDLE * words) WORD_LANES /= 2;
+  const KEY_LANES = SUBGROUP / WORD_LANES;
+  return {
+    SUBGROUP,
+    ROWS: tileRows(shape, most),
+    KEYS,
+    QUERY_WORDS: Math.ceil(words / SUBGROUP),
+    WORD_LANES,
+    KEY_LANES,
+    KEY_STEPS: Math.log2(KEY_LANES),
+    WORDS: Math.ceil(words / WORD_LANES),
+    BROADCAST: KEY_LANES === 1 ? WORD_LANES : 0,
+    SHUFFLE: KEY_LANES === 1 ? 0 : WORD_LANES,
+  };
+}
+
+export const subgroups: Variant<AttentionShape, SubgroupsTuning> = {
+  shaders: { attention_subgroups: wgsl, ...merge.shaders },
+  space: {
+    SUBGROUP: [4, 8, 16, 32, 64],
+    SUBGROUPS: [1, 2, 4, 8],
+    ROWS: [1, 2, 4, 8, 16, 32],
+    KEYS: [1, 2, 4],
+    SPLITS: [1, 2, 4, 8, 16, 32, 64],
+  },
+  starts: [4, 8, 16, 32, 64].flatMap((SUBGROUP) => {
+    const SUBGROUPS = SUBGROUP < 16 ? 1 : 4;
+    const few = { SUBGROUP, SUBGROUPS, KEYS: 1, SPLITS: SUBGROUP < 16 ? 4 : 32 };
+    const many = { SUBGROUP, SUBGROUPS, KEYS: 1, SPLITS: 1 };
+    return [
+      { ...many, ROWS: 8 },
+      { ...many, ROWS: 2 },
+      { ...few, ROWS: 8 },
+      { ...few, ROWS: 2 },
+    ];
+  }),
+  describe: ({ SUBGROUP, SUBGROUPS, ROWS, KEYS, SPLITS }) =>
+    `${SUBGROUPS} subgroups of ${SUBGROUP}, ${ROWS}x${KEYS}${SPLITS > 1 ? `, ${SPLITS} splits` : ""}`,
+  unfit(tuning, shape) {
+    const { ROWS, KEYS, WORD_LANES, WORDS } = derived(tuning, shape);
+    const statements = 4 * ROWS * KEYS * (headWords(shape) + WORD_LANES * WORDS);
+    if (statements > mostStatements(tuning.SUBGROUP)) return "too much to write out";
+    return unfitSplits(shape, tuning.ROWS, tuning.SPLITS);
+  },
+
+  demand: ({ SUBGROUP, SUBGROUPS, SPLITS }) => ({
+    threads: SPLITS > 1 ? Math.max(SUBGROUP * SUBGROUPS, merge.threads) : SUBGROUP * SUBGROUPS,
+    workgroupStorage: 0,
+    subgroup: SUBGROUP,
+  }),
+
+  stages(tuning, shape, dtype) {
+    const { SUBGROUPS, SPLITS } = tuning;
+    const constants = { SUBGROUPS, ...derived(tuning, shape) };
+    const workgroups = Math.ceil(pieces(shape, constants.ROWS, SPLITS) / SUBGROUPS);
+    const first = { shader: "attention_subgroups", workgroups, constants, enable: ["subgroups"] };
+    return attentionStages(shape, dtype, first, SPLITS);
+  },
+  scratch: ({ SPLITS }, shape) => splitScratch(shape, SPLITS),
+  spot: (shape, { SUBGROUPS, ROWS, SPLITS }, workgroup, choice) =>
+    attentionSpot(shape, { ROWS: tileRows(shape, ROWS), SPLITS, perWorkgroup: SUBGROUPS }, workgroup, choice),
+};

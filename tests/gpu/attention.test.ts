@@ -1,0 +1,87 @@
+// Attention by every variant, in every type, at shapes that no tile divides, against float64, in a real browser.
+
+import { describe, expect, test } from "vitest";
+import { check } from "../../src/engine/check";
+import { unsupported } from "../../src/engine/device";
+import { prepare } from "../../src/engine/launch";
+import { unfit } from "../../src/engine/pipeline";
+import { createTimer } from "../../src/engine/timer";
+import { allocateWeights } from "../../src/engine/weights";
+import { kernelOf } from "../../src/kernels";
+import { attention } from "../../src/kernels/attention";
+import { type Choice, choiceName, starts } from "../../src/kernels/choices";
+import { dtypes } from "../../src/kernels/elements";
+import { useDevice } from "./device";
+
+/** batch, queries, keys, heads, kvHeads, headDim, window. */
+const shapes = [
+  [1, 1, 1, 1, 1, 4, 1],
+  [1, 1, 1, 2, 1, 3, 1],
+  [1, 1, 131, 4, 2, 64, 131],
+  [1, 1, 257, 9, 3, 64, 257],
+  [3, 1, 67, 6, 2, 20, 67],
+  [1, 17, 17, 4, 4, 32, 17],
+  [1, 67, 67, 6, 2, 64, 67],
+  [2, 5, 131, 4, 1, 80, 131],
+  [2, 3, 40, 7, 1, 128, 40],
+  [1, 70, 150, 2, 1, 16, 33],
+  [1, 1, 300, 4, 1, 256, 100],
+].map(([batch, queries, keys, heads, kvHeads, headDim, window]) => {
+  return { batch, queries, keys, heads, kvHeads, headDim, window } as Parameters<typeof attention.work>[0];
+});
+
+const kernel = kernelOf("attention");
+const gpu = useDevice();
+
+/** Where searches begin, and corners of the space that they may come to. */
+const choices: Choice[] = [
+  ...starts(kernel),
+  { variant: "tiled", tuning: { ROWS: 4, KEYS: 32, THREADS: 256, SPLITS: 64 } },
+  { variant: "threads", tuning: { THREADS: 64, ROWS: 8, KEYS: 1, SPLITS: 1 } },
+  { variant: "threads", tuning: { THREADS: 16, ROWS: 2, KEYS: 4, SPLITS: 2 } },
+  { variant: "threads", tuning: { THREADS: 4, ROWS: 1, KEYS: 2, SPLITS: 64 } },
+  ...[4, 8, 16, 32, 64].flatMap((SUBGROUP) => [
+    { variant: "subgroups", tuning: { SUBGROUP, SUBGROUPS: 2, ROWS: 4, KEYS: 2, SPLITS: 8 } },
+    { variant: "subgroups", tuning: { SUBGROUP, SUBGROUPS: 8, ROWS: 1, KEYS: 4, SPLITS: 1 } },
+    { variant: "subgroups", tuning: { SUBGROUP, SUBGROUPS: 1, ROWS: 16, KEYS: 2, SPLITS: 1 } },
+  ]),
+];
+
+describe.each(dtypes)("%s", (dtype) => {
+  test.for(Object.keys(attention.variants))("%s", async (variant, { skip }) => {
+    const device = gpu();
+    const reason = unsupported(device, dtype);
+    if (reason !== undefined) return skip(reason);
+
+    const weights = await allocateWeights(device, dtype, 2 ** 23);
+    const timer = createTimer(device);
+    let checked = 0;
+    for (const shape of shapes) {
+      for (const choice of choices.filter((each) => each.variant === variant)) {
+        if (unfit(device, kernel, choice, shape, dtype) !== undefined) continue;
+        const launch = await prepare(device, weights, { kernel: "attention", shape }, dtype, choice);
+        const { error, tolerance } = await check(device, timer, launch).catch((cause: Error) => {
+          throw new Error(`${JSON.stringify(shape)}, ${choiceName(kernel, choice)}: ${cause.message}`);
+        });
+        expect(error).toBeLessThanOrEqual(tolerance);
+        launch.destroy();
+        checked++;
+      }
+    }
+    timer.destroy();
+    weights.destroy();
+    if (checked === 0) skip("no subgroups of a size that it knows");
+    // One fits whatever the shape.
+    if (variant !== "subgroups") expect(checked).toBeGreaterThanOrEqual(shapes.length);
+  });
+});
+
+test.each(dtypes)("%s: every shape has a variant that needs no extension", (dtype) => {
+  for (const shape of shapes) {
+    for (const { tuning, variant } of starts(kernel).filter(({ variant }) => variant !== "subgroups")) {
+      const found = kernel.variants[variant];
+      if (found?.unfit?.(tuning, shape, dtype) === undefined) return;
+    }
+    throw new Error(`nothing computes ${JSON.stringify(shape)}`);
+  }
+});
