@@ -2,7 +2,16 @@ import { playwright } from "@vitest/browser-playwright";
 import { defineConfig, type TestProjectConfiguration } from "vitest/config";
 import { define } from "./build.config.ts";
 import { isolationHeaders } from "./src/app/page_headers.ts";
-import { engines, findBrowser, launchOptions } from "./src/cli/browsers.ts";
+import {
+  type Engine,
+  engines,
+  type FoundBrowser,
+  findBrowser,
+  hasGpuDevice,
+  launchOptions,
+} from "./src/cli/browsers.ts";
+import { onLavapipe } from "./tests/adapters/rig.ts";
+import type { Adapter } from "./tests/gpu/adapter.ts";
 
 // Vitest's reporter prints failures with Map.groupBy, which Node 20 does not have.
 Map.groupBy ??= <K, T>(items: Iterable<T>, keyOf: (item: T, index: number) => K): Map<K, T[]> => {
@@ -15,13 +24,29 @@ Map.groupBy ??= <K, T>(items: Iterable<T>, keyOf: (item: T, index: number) => K)
   return groups;
 };
 
-/** The browsers that are here; a rung without any has no instance, and tests/run.mjs says so. */
-const instances = engines.flatMap((engine) => {
-  const found = findBrowser(engine);
-  if (found === undefined) return [];
-  const launch = launchOptions(found).options;
-  return [{ browser: engine, name: engine, provider: playwright({ launchOptions: launch }) }];
+/** A browser of the gpu rung. Software adapters need not tell their name, so tests are told it. */
+const instance = (name: string, found: FoundBrowser, adapter: Adapter) => ({
+  browser: found.engine,
+  name,
+  provide: { adapter },
+  provider: playwright({ launchOptions: launchOptions(found).options }),
 });
+
+const software: Readonly<Record<Engine, Adapter>> = { chromium: "swiftshader", firefox: "llvmpipe" };
+const lavapipe = onLavapipe("chromium");
+
+/** The browsers that are here; tests/run.mjs builds the last one, and says which are not. */
+const instances = [
+  ...engines.flatMap((engine) => {
+    const found = findBrowser(engine);
+    return found === undefined
+      ? []
+      : [instance(engine, found, hasGpuDevice() ? "hardware" : software[engine])];
+  }),
+  ...(lavapipe === undefined
+    ? []
+    : [instance("chromium-lavapipe", { engine: "chromium", path: lavapipe }, "lavapipe")]),
+];
 
 /** Vitest refuses a browser project without a browser. */
 const gpu: TestProjectConfiguration = {

@@ -4,7 +4,8 @@
 // A: each lane loads some of them and hands them to the others by broadcast, which takes a register move where
 // another load would cost a dozen instructions. Each patch is THREAD_M × THREAD_N.
 //
-// Prelude: elem, SUBGROUP (lanes), SUBGROUPS (of a workgroup, along M), THREAD_M, THREAD_N (a multiple of 4);
+// Prelude: elem, SUBGROUP (lanes), SUBGROUPS (of a workgroup, along M), THREAD_M, THREAD_N (a multiple of 4), TURNS
+// (of the loop along K, written out: what a loop carries from turn to turn costs something on some adapters);
 // derived from these LOADS = max(THREAD_M / SUBGROUP, 1), STEP_K = max(SUBGROUP / THREAD_M, 1) and, of
 // the two orders of the innermost loops, one with its bounds and one with zeros:
 // HOLD_A_M, HOLD_A_N keep a step's rows of A in registers, HOLD_B_M, HOLD_B_N its rows of B.
@@ -42,31 +43,34 @@ fn main(
     at_b[n] = min(col + n, shape.N - 1u) * words_k;
   }
 
-  for (var k = 0u; k < words_k; k += STEP_K) {
-    var shared_a: array<vec4<elem>, LOADS>;
-    for (var i = 0u; i < LOADS; i++) { // unroll
-      let at = k + lane / THREAD_M * u32(STEP_K > 1u);
-      shared_a[i] = select(vec4<elem>(), a[at_a[i] + at], at < words_k);
-    }
-    for (var step = 0u; step < STEP_K; step++) { // unroll
-      var left: array<vec4f, THREAD_M>;
-      for (var m = 0u; m < HOLD_A_M; m++) { // unroll
-        left[m] = vec4f(subgroupBroadcast(shared_a[m / SUBGROUP], m % SUBGROUP + step * THREAD_M));
+  for (var begin = 0u; begin < words_k; begin += STEP_K * TURNS) {
+    for (var turn = 0u; turn < TURNS; turn++) { // unroll
+      let k = begin + turn * STEP_K;
+      var shared_a: array<vec4<elem>, LOADS>;
+      for (var i = 0u; i < LOADS; i++) { // unroll
+        let at = k + lane / THREAD_M * u32(STEP_K > 1u);
+        shared_a[i] = select(vec4<elem>(), a[at_a[i] + at], at < words_k);
       }
-      for (var n = 0u; n < HOLD_A_N; n++) { // unroll
-        let right = vec4f(b[at_b[n] + k + step]);
+      for (var step = 0u; step < STEP_K; step++) { // unroll
+        var left: array<vec4f, THREAD_M>;
         for (var m = 0u; m < HOLD_A_M; m++) { // unroll
-          acc[m][n] = fma(left[m].x, right.x, fma(left[m].y, right.y, fma(left[m].z, right.z, fma(left[m].w, right.w, acc[m][n]))));
+          left[m] = vec4f(subgroupBroadcast(shared_a[m / SUBGROUP], m % SUBGROUP + step * THREAD_M));
         }
-      }
-      var right: array<vec4f, THREAD_N>;
-      for (var n = 0u; n < HOLD_B_N; n++) { // unroll
-        right[n] = vec4f(b[at_b[n] + k + step]);
-      }
-      for (var m = 0u; m < HOLD_B_M; m++) { // unroll
-        let left = vec4f(subgroupBroadcast(shared_a[m / SUBGROUP], m % SUBGROUP + step * THREAD_M));
+        for (var n = 0u; n < HOLD_A_N; n++) { // unroll
+          let right = vec4f(b[at_b[n] + k + step]);
+          for (var m = 0u; m < HOLD_A_M; m++) { // unroll
+            acc[m][n] = fma(left[m].x, right.x, fma(left[m].y, right.y, fma(left[m].z, right.z, fma(left[m].w, right.w, acc[m][n]))));
+          }
+        }
+        var right: array<vec4f, THREAD_N>;
         for (var n = 0u; n < HOLD_B_N; n++) { // unroll
-          acc[m][n] = fma(left.x, right[n].x, fma(left.y, right[n].y, fma(left.z, right[n].z, fma(left.w, right[n].w, acc[m][n]))));
+          right[n] = vec4f(b[at_b[n] + k + step]);
+        }
+        for (var m = 0u; m < HOLD_B_M; m++) { // unroll
+          let left = vec4f(subgroupBroadcast(shared_a[m / SUBGROUP], m % SUBGROUP + step * THREAD_M));
+          for (var n = 0u; n < HOLD_B_N; n++) { // unroll
+            acc[m][n] = fma(left.x, right[n].x, fma(left.y, right[n].y, fma(left.z, right[n].z, fma(left.w, right[n].w, acc[m][n]))));
+          }
         }
       }
     }

@@ -2,7 +2,7 @@
 // They are unpacked in registers: four of them with one shift (see elements.ts), used for THREAD_M rows of A.
 //
 // Prelude: elem, BITS (4 or 8), SUBGROUP (lanes), SUBGROUPS (of a workgroup, along M), THREAD_M, THREAD_N (a
-// multiple of 4); derived from these LOADS = max(THREAD_M / SUBGROUP, 1), STEP_K = max(SUBGROUP / THREAD_M, 1)
+// multiple of 4), TURNS (of the loop along a block, written out); derived from these LOADS = max(THREAD_M / SUBGROUP, 1), STEP_K = max(SUBGROUP / THREAD_M, 1)
 // (at most 8) and WORDS = BITS / 4, the vec4us of a block.
 
 struct Shape { M: u32, N: u32, K: u32 }
@@ -52,23 +52,26 @@ fn main(
       quants[n] = b[at_b[n] + block * WORDS];
       if (WORDS == 2u) { quants_high[n] = b[at_b[n] + block * 2u + 1u]; }
     }
-    for (var k = 0u; k < 8u; k += STEP_K) {
-      var shared_a: array<vec4<elem>, LOADS>;
-      for (var i = 0u; i < LOADS; i++) { // unroll
-        shared_a[i] = a[at_a[i] + block * 8u + k];
-      }
-      for (var step = 0u; step < STEP_K; step++) { // unroll
-        var right: array<vec4f, THREAD_N>;
-        let place = (k + step) % (32u / BITS);
-        for (var n = 0u; n < THREAD_N; n++) { // unroll
-          var word = quants[n];
-          if (WORDS == 2u && k + step >= 4u) { word = quants_high[n]; }
-          right[n] = scale[n] * vec4f(vec4i(word << vec4u(32u - BITS - BITS * place)) >> vec4u(32u - BITS));
+    for (var begin = 0u; begin < 8u; begin += STEP_K * TURNS) {
+      for (var turn = 0u; turn < TURNS; turn++) { // unroll
+        let k = begin + turn * STEP_K;
+        var shared_a: array<vec4<elem>, LOADS>;
+        for (var i = 0u; i < LOADS; i++) { // unroll
+          shared_a[i] = a[at_a[i] + block * 8u + k];
         }
-        for (var m = 0u; m < THREAD_M; m++) { // unroll
-          let left = vec4f(subgroupBroadcast(shared_a[m / SUBGROUP], m % SUBGROUP + step * THREAD_M));
+        for (var step = 0u; step < STEP_K; step++) { // unroll
+          var right: array<vec4f, THREAD_N>;
+          let place = (k + step) % (32u / BITS);
           for (var n = 0u; n < THREAD_N; n++) { // unroll
-            acc[m][n] = fma(left.x, right[n].x, fma(left.y, right[n].y, fma(left.z, right[n].z, fma(left.w, right[n].w, acc[m][n]))));
+            var word = quants[n];
+            if (WORDS == 2u && k + step >= 4u) { word = quants_high[n]; }
+            right[n] = scale[n] * vec4f(vec4i(word << vec4u(32u - BITS - BITS * place)) >> vec4u(32u - BITS));
+          }
+          for (var m = 0u; m < THREAD_M; m++) { // unroll
+            let left = vec4f(subgroupBroadcast(shared_a[m / SUBGROUP], m % SUBGROUP + step * THREAD_M));
+            for (var n = 0u; n < THREAD_N; n++) { // unroll
+              acc[m][n] = fma(left.x, right[n].x, fma(left.y, right[n].y, fma(left.z, right[n].z, fma(left.w, right[n].w, acc[m][n]))));
+            }
           }
         }
       }

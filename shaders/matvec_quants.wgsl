@@ -4,6 +4,9 @@
 // LANES threads share ROWS rows of W, a block for each in turn; a workgroup has TEAMS such teams. The lanes' partial
 // sums meet in workgroup memory, or, where BY_SUBGROUP = 1 and a team is a subgroup, in one instruction.
 //
+// With PER_OUTPUT = 2 each output is made of two rows of W, n and N + n: the gate through SiLU, times the other
+// (see swiglu.ts). PLAIN_ROWS = ROWS and GATED_PAIRS = 0, or with two rows an output 0 and ROWS / 2.
+//
 // Prelude: elem, M (sizes the accumulators), BITS (4 or 8), LANES (a power of two), TEAMS, ROWS, BY_SUBGROUP;
 // derived from BITS WORDS = BITS / 4, the vec4us of a block, and FOURS = 32 / BITS, the vec4s that one unpacks to.
 
@@ -30,13 +33,13 @@ fn main(
   @builtin(local_invocation_index) thread: u32,
 ) {
   let lane = thread % LANES;
-  let first = ((group.y * grid.x + group.x) * TEAMS + thread / LANES) * ROWS;
+  let first = ((group.y * grid.x + group.x) * TEAMS + thread / LANES) * (ROWS / PER_OUTPUT);
   let blocks = shape.K / 32u;
   let scales_stride = (blocks + 3u) / 4u * 4u;
 
   var at: array<u32, ROWS>;
   for (var r = 0u; r < ROWS; r++) { // unroll
-    at[r] = min(first + r, shape.N - 1u);
+    at[r] = min(first + r / PER_OUTPUT, shape.N - 1u) + r % PER_OUTPUT * shape.N;
   }
 
   var acc: array<array<f32, ROWS>, M>;
@@ -97,8 +100,14 @@ fn main(
   if (lane > 0u) { return; }
   let stride = (shape.N + 3u) / 4u * 4u;
   for (var m = 0u; m < M; m++) { // unroll
-    for (var r = 0u; r < ROWS; r++) { // unroll
+    for (var r = 0u; r < PLAIN_ROWS; r++) { // unroll
       if (first + r < shape.N) { y[m * stride + first + r] = elem(acc[m][r]); }
+    }
+    for (var pair = 0u; pair < GATED_PAIRS; pair++) { // unroll
+      let gate = acc[m][2u * pair];
+      // SiLU; e^80 is not yet infinite.
+      let value = gate / (1 + exp(min(-gate, 80.0))) * acc[m][2u * pair + 1u];
+      if (first + pair < shape.N) { y[m * stride + first + pair] = elem(value); }
     }
   }
 }

@@ -3,8 +3,7 @@
 // old results too. Units: seconds, bytes.
 
 import * as v from "valibot";
-import { dtypes } from "./kernels/elements";
-import { callSchema, planSchema } from "./plan";
+import { callSchema, dtypeSchema, planSchema } from "./plan";
 import { migrate } from "./result_migration";
 import { slope } from "./statistics";
 
@@ -125,7 +124,7 @@ export const stops = ["precise", "noise", "time", "rounds", "unknown"] as const;
 const clockSchema = v.picklist(["timestamp-query", "wall"]);
 export type Clock = v.InferOutput<typeof clockSchema>;
 
-const cell = { call: callSchema, dtype: v.picklist(dtypes) };
+const cell = { call: callSchema, dtype: dtypeSchema };
 
 const hasSamples = (timing: Timing | undefined, clock: Clock): boolean =>
   timing === undefined || timing.kind !== "spans" || samplesOf(timing, clock).length > 0;
@@ -251,7 +250,7 @@ export const resultSchema = v.strictObject({
     v.array(
       v.strictObject({
         model: text,
-        dtype: v.picklist(dtypes),
+        dtype: dtypeSchema,
         layers: whole(1e6),
         ofLayers: whole(1e6),
         bytes: whole(2 ** 50),
@@ -264,7 +263,7 @@ export const resultSchema = v.strictObject({
     v.array(
       v.strictObject({
         kernel: text,
-        dtype: v.picklist(dtypes),
+        dtype: dtypeSchema,
         shapeClass: text,
         tried: v.record(text, v.nullable(seconds)),
         picked: text,

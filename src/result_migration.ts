@@ -56,5 +56,5 @@ const from2 = (result: Fields): Fields => ({
 export function migrate(input: unknown, schema: number): unknown {
   if (!isObject(input)) return input;
   const second = schema === 1 ? from1(input) : input;
-  return schema < 3 ? from2(second) : second;
+  return schema === 1 || schema === 2 ? from2(second) : second;
 }

@@ -19,10 +19,17 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   analysis: ["result", "statistics", "workloads", "kernels", "chips"],
   report: ["analysis", "result", "statistics", "chips", "units"],
   engine: ["result", "statistics", "plan", "workloads", "kernels"],
+  peers: ["engine", "result", "statistics", "kernels", "report", "units"],
   units: [],
 };
 const pure = ["statistics", "analysis", "report", "chips", "workloads", "kernels"];
-const engineHosts = ["src/app/worker.ts", "src/cli/node_host.ts"];
+const engineHosts = [
+  "src/app/worker.ts",
+  "src/cli/node_host.ts",
+  ...["main", "own", "own_probes", "compare_task"].map((name) => `src/peers/${name}.ts`),
+];
+/** Of peers, what the command line loads: plain data and tables. The rest is for the page. */
+const peersForAll = ["src/peers/peers_report", "src/peers/peers_result", "src/peers/tasks"];
 
 type Node = { readonly type: string; readonly [key: string]: unknown };
 
@@ -77,7 +84,7 @@ const offenders = (wrong: (each: Import) => boolean) =>
 
 test("every kind of import is seen", () => {
   const seen = imports.map(({ path, to, typeOnly }) => `${path} ${typeOnly ? "type " : ""}${to}`);
-  expect(seen).toContain("src/kernels/matmul.ts shaders/matmul.wgsl?raw");
+  expect(seen).toContain("src/kernels/attention.ts shaders/attention.wgsl?raw");
   expect(seen).toContain("src/engine/host.ts type src/result");
   expect(seen).toContain("src/workloads/index.ts src/workloads/model");
   expect(seen).toContain("src/chips/index.ts src/chips/*.json");
@@ -104,11 +111,28 @@ test("chips take only the type DType from kernels", () => {
   expect(offenders((each) => each.place === "chips" && each.target === "kernels" && wrong(each))).toEqual([]);
 });
 
-test("only the worker and the Node host load the engine", () => {
+test("only the hosts and the peers' page load the engine", () => {
   expect(
     offenders(
       ({ path, place, target, typeOnly }) =>
         place !== "engine" && target === "engine" && !typeOnly && !engineHosts.includes(path),
+    ),
+  ).toEqual([]);
+});
+
+test("other runtimes are in the peers' page and nowhere else", () => {
+  const runtimes = /^(onnxruntime|@tensorflow|@jax-js)/;
+  const using = imports.filter(({ from }) => runtimes.test(from)).map(({ path }) => path);
+  expect(new Set(using)).toEqual(
+    new Set(["src/peers/onnxruntime.ts", "src/peers/tensorflow.ts", "src/peers/jax.ts"]),
+  );
+  expect(
+    offenders(
+      ({ place, target, to, typeOnly }) =>
+        place !== "peers" &&
+        target === "peers" &&
+        !typeOnly &&
+        !(place === "cli" && peersForAll.includes(to)),
     ),
   ).toEqual([]);
 });

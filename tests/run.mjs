@@ -1,6 +1,6 @@
 // npm test: brings the browsers it needs, runs the rungs one after another and adds them up. Rungs do not
 // run side by side: a software adapter takes all cores. A rung that ran nothing, or found no browser at
-// all, is a failure; a single browser that cannot be had is skipped with its reason.
+// all, is a failure; a single browser or adapter that cannot be had is skipped with its reason.
 
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -18,8 +18,24 @@ function missing(engine) {
   return `${engine} is not installed with all it needs, and could not be installed here`;
 }
 
+/** Why the gpu rung has no Chromium on lavapipe, or undefined. */
+function missingLavapipe() {
+  const { status, stderr, error } = spawnSync("bash", ["tests/adapters/build.sh"], {
+    stdio: ["ignore", "inherit", "pipe"],
+    encoding: "utf8",
+  });
+  if (status === 0) return undefined;
+  const reason =
+    stderr?.trim().split("\n").at(-1) || error?.message || `build.sh ended with status ${status}`;
+  return `chromium-lavapipe cannot be built here: ${reason}`;
+}
+
 const skippedEngines = browsers.engines.map(missing).filter((reason) => reason !== undefined);
-for (const reason of skippedEngines) console.log(`skipped: ${reason}`);
+const skipped = [...skippedEngines, missingLavapipe()].filter((reason) => reason !== undefined);
+const listSkipped = () => {
+  for (const reason of skipped) console.log(`skipped: ${reason}`);
+};
+listSkipped();
 
 const folder = mkdtempSync(join(tmpdir(), "tokenroof-tests-"));
 
@@ -54,6 +70,7 @@ const rungs = ["unit", ...(noBrowser ? [] : ["gpu", "e2e"])].map(runRung);
 rmSync(folder, { recursive: true });
 
 console.log();
+listSkipped();
 for (const { name, passed, failed, skipped } of rungs) {
   console.log(`${name.padEnd(5)} ${passed} passed, ${failed} failed, ${skipped} skipped`);
 }

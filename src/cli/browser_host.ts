@@ -10,7 +10,7 @@ import { unknownName } from "../plan";
 import { browserNames, type FoundBrowser, findBrowser, launchOptions } from "./browsers";
 import { Exit, ExitCode } from "./exit";
 import { browserOrInstall, whatToInstall } from "./install";
-import { servePage } from "./server";
+import { productSite, servePage } from "./server";
 
 export interface BrowserChoice {
   /** A name of `browserNames` or a path; undefined takes what is here. */
@@ -32,14 +32,18 @@ function choose({ browser }: BrowserChoice): FoundBrowser {
   return found;
 }
 
-/** Opens the page in a browser, does `work` with it and closes both, whatever happens. */
-async function withPage<T>(
+/**
+ * Opens a page in a browser, does `work` with it as soon as its scripts have put `handle` on the window, and closes
+ * both, whatever happens.
+ */
+export async function withPage<T>(
   choice: BrowserChoice,
   work: (page: Page, found: FoundBrowser, browser: Browser) => Promise<T>,
+  { site = productSite, handle = "tokenroof" } = {},
 ): Promise<T> {
   const found = choose(choice);
   const { type, options } = launchOptions(found, choice.browserArguments);
-  const server = await servePage();
+  const server = await servePage(0, site);
   try {
     const browser = await type.launch(options).catch((error: unknown) => {
       const lines = String(error).split("\n");
@@ -53,7 +57,7 @@ async function withPage<T>(
     try {
       const page = await browser.newPage();
       await page.goto(server.url);
-      await page.waitForFunction(() => window.tokenroof !== undefined);
+      await page.waitForFunction((name) => name in window, handle);
       return await work(page, found, browser);
     } finally {
       await browser.close();

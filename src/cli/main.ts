@@ -3,6 +3,7 @@ import { modelIds } from "../workloads";
 import { chipsCommand } from "./commands/chips";
 import { compareCommand } from "./commands/compare";
 import { doctorCommand } from "./commands/doctor";
+import { peersCommand } from "./commands/peers";
 import { linkCommand, reportCommand } from "./commands/report";
 import { runCommand } from "./commands/run";
 import { serveCommand } from "./commands/serve";
@@ -21,6 +22,8 @@ const usage = `tokenroof COMMAND [WORDS] [OPTIONS]
   link FILE            print a link that holds a result --page URL
   chips [ID]           the reference chips and where each figure is from   --json
   doctor               what would run here, and what to do about what would not   --browser …  --host node
+  peers [WORDS]        the same work in ONNX Runtime Web, TensorFlow.js and jax-js: gemm, gemv, attention, q4_0, rounds=5, …
+                         --browser …   --out FILE   --format markdown|json|csv
   serve                serve the page for people (npm start)   --port N
 
   presets  ${presets.join(", ")}
@@ -36,6 +39,7 @@ const commands: Readonly<
   compare: compareCommand,
   link: linkCommand,
   chips: chipsCommand,
+  peers: peersCommand,
   doctor: (_words, options) => doctorCommand(options),
   serve: (_words, options) => serveCommand(options),
 };

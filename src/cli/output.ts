@@ -1,3 +1,4 @@
+import { closeSync, openSync } from "node:fs";
 import { chips } from "../chips";
 import { unknownName } from "../plan";
 import { type Format, formats } from "../report/formats";
@@ -20,3 +21,13 @@ export const print = (what: Report, format: Format): void => {
 
 /** Prints the report of a result. */
 export const printReport = (result: Result, format: Format): void => print(report(result, chips), format);
+
+/** Throws Exit where the result could not be written: better now than after minutes of measuring. */
+export function checkWritable(out: string | undefined): void {
+  if (out === undefined) return;
+  try {
+    closeSync(openSync(out, "a"));
+  } catch (error) {
+    throw new Exit(ExitCode.usage, `--out ${out}: ${error instanceof Error ? error.message : error}`);
+  }
+}

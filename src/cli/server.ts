@@ -1,4 +1,4 @@
-// Serves the built page from this machine, with the headers that give it fine clocks and nothing else to talk to.
+// Serves a built page from this machine, with the headers that give it fine clocks and nothing else to talk to.
 
 import { existsSync } from "node:fs";
 import { createServer, type Server } from "node:http";
@@ -7,8 +7,17 @@ import sirv from "sirv";
 import { contentSecurityPolicy, isolationHeaders } from "../app/page_headers";
 import { Exit, ExitCode } from "./exit";
 
-/** `dist/page`, beside the command line's own folder. */
-const pageFolder = fileURLToPath(new URL("../page", import.meta.url));
+/** A built page: its folder, and what it may load and evaluate. */
+export interface Site {
+  readonly folder: string;
+  readonly policy: string;
+}
+
+/** A folder of `dist`, beside the command line's own. */
+export const builtFolder = (name: string): string => fileURLToPath(new URL(`../${name}`, import.meta.url));
+
+/** The page that people use. */
+export const productSite: Site = { folder: builtFolder("page"), policy: contentSecurityPolicy };
 
 export interface PageServer {
   readonly url: string;
@@ -26,13 +35,13 @@ function listen(server: Server, port: number): Promise<number> {
 }
 
 /** Starts serving on `port`, or on a free one where that is taken or 0. Throws Exit when the page was not built. */
-export async function servePage(port = 0): Promise<PageServer> {
-  if (!existsSync(pageFolder)) throw new Exit(ExitCode.usage, "the page is not built: run npm run build");
-  const files = sirv(pageFolder, {
+export async function servePage(port = 0, { folder, policy } = productSite): Promise<PageServer> {
+  if (!existsSync(folder)) throw new Exit(ExitCode.usage, "the page is not built: run npm run build");
+  const files = sirv(folder, {
     etag: true,
     setHeaders(response) {
       for (const [name, value] of Object.entries(isolationHeaders)) response.setHeader(name, value);
-      response.setHeader("Content-Security-Policy", contentSecurityPolicy);
+      response.setHeader("Content-Security-Policy", policy);
       response.setHeader("X-Content-Type-Options", "nosniff");
       response.setHeader("Referrer-Policy", "no-referrer");
       response.setHeader("Cache-Control", "no-cache");

@@ -13,8 +13,22 @@ import { matvec } from "./matvec";
 import { mma } from "./mma";
 import { read } from "./read";
 import { reread } from "./reread";
+import { swiglu } from "./swiglu";
 
-export const kernels = { matmul, matvec, attention, fma, dot, mma, read, reread, copy, fill, empty } as const;
+export const kernels = {
+  matmul,
+  matvec,
+  swiglu,
+  attention,
+  fma,
+  dot,
+  mma,
+  read,
+  reread,
+  copy,
+  fill,
+  empty,
+} as const;
 
 export type KernelName = keyof typeof kernels;
 export type ShapeOf<K extends KernelName> = (typeof kernels)[K] extends Kernel<infer S> ? S : never;

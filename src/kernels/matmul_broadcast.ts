@@ -13,6 +13,8 @@ type BroadcastTuning = {
   readonly SUBGROUPS: number;
   readonly THREAD_M: number;
   readonly THREAD_N: number;
+  /** Turns of the loop along K that are written out. */
+  readonly TURNS: number;
   /** 1 where a step's rows of A stay in registers, 0 where those of B do. */
   readonly HOLD_A: number;
 };
@@ -32,7 +34,7 @@ const tileOf = ({ SUBGROUP, SUBGROUPS, THREAD_M, THREAD_N }: QuantsTuning) =>
 
 function unfit(tuning: QuantsTuning): string | undefined {
   const { STEP_K } = derived(tuning);
-  return tuning.THREAD_M * tuning.THREAD_N * 4 * STEP_K > MOST_STATEMENTS
+  return tuning.THREAD_M * tuning.THREAD_N * 4 * STEP_K * tuning.TURNS > MOST_STATEMENTS
     ? "too much to write out"
     : undefined;
 }
@@ -42,6 +44,7 @@ const space = {
   SUBGROUPS: [1, 2, 4, 8],
   THREAD_M: [4, 8, 16, 32, 64],
   THREAD_N: [4, 8, 16],
+  TURNS: [1, 2, 4],
 };
 
 /** What both variants have in common. */
@@ -66,8 +69,8 @@ const tiles = ({ M, N }: MatmulShape, tuning: QuantsTuning) => {
   return Math.ceil(M / tileM) * Math.ceil(N / tileN);
 };
 
-const described = ({ SUBGROUP, SUBGROUPS, THREAD_M, THREAD_N }: QuantsTuning) =>
-  `${SUBGROUPS} subgroups of ${SUBGROUP}, ${THREAD_M}x${THREAD_N} broadcast`;
+const described = ({ SUBGROUP, SUBGROUPS, THREAD_M, THREAD_N, TURNS }: QuantsTuning) =>
+  `${SUBGROUPS}x${SUBGROUP} of ${THREAD_M}x${THREAD_N}${TURNS === 1 ? "" : `x${TURNS}`}`;
 
 /** Weights as floats. */
 export const broadcast: Variant<MatmulShape, BroadcastTuning> = {
@@ -75,13 +78,13 @@ export const broadcast: Variant<MatmulShape, BroadcastTuning> = {
   shaders: { matmul_broadcast: wgsl },
   space: { ...space, HOLD_A: [0, 1] },
   starts: [
-    { SUBGROUP: 4, SUBGROUPS: 1, THREAD_M: 32, THREAD_N: 16, HOLD_A: 1 },
-    { SUBGROUP: 8, SUBGROUPS: 4, THREAD_M: 32, THREAD_N: 8, HOLD_A: 0 },
-    { SUBGROUP: 16, SUBGROUPS: 4, THREAD_M: 16, THREAD_N: 4, HOLD_A: 0 },
-    { SUBGROUP: 32, SUBGROUPS: 4, THREAD_M: 16, THREAD_N: 4, HOLD_A: 0 },
-    { SUBGROUP: 64, SUBGROUPS: 2, THREAD_M: 16, THREAD_N: 4, HOLD_A: 0 },
+    { SUBGROUP: 4, SUBGROUPS: 1, THREAD_M: 32, THREAD_N: 16, TURNS: 1, HOLD_A: 1 },
+    { SUBGROUP: 8, SUBGROUPS: 4, THREAD_M: 32, THREAD_N: 8, TURNS: 1, HOLD_A: 0 },
+    { SUBGROUP: 16, SUBGROUPS: 4, THREAD_M: 16, THREAD_N: 4, TURNS: 1, HOLD_A: 0 },
+    { SUBGROUP: 32, SUBGROUPS: 4, THREAD_M: 16, THREAD_N: 4, TURNS: 1, HOLD_A: 0 },
+    { SUBGROUP: 64, SUBGROUPS: 2, THREAD_M: 16, THREAD_N: 4, TURNS: 1, HOLD_A: 0 },
   ],
-  describe: (tuning) => `${described(tuning)}, ${tuning.HOLD_A === 1 ? "A" : "B"} held`,
+  describe: (tuning) => `${described(tuning)} broadcast ${tuning.HOLD_A === 1 ? "A" : "B"}`,
   unfit: (tuning, _shape, dtype) =>
     quantsOf[dtype] === undefined ? unfit(tuning) : "its weights are floats",
   stages({ HOLD_A, ...tuning }, shape, dtype) {
@@ -110,16 +113,16 @@ export const broadcastQuants: Variant<MatmulShape, QuantsTuning> = {
   shaders: { matmul_broadcast_quants: quants },
   space,
   starts: [
-    { SUBGROUP: 4, SUBGROUPS: 1, THREAD_M: 32, THREAD_N: 8 },
-    { SUBGROUP: 8, SUBGROUPS: 1, THREAD_M: 32, THREAD_N: 8 },
-    { SUBGROUP: 16, SUBGROUPS: 4, THREAD_M: 16, THREAD_N: 4 },
-    { SUBGROUP: 32, SUBGROUPS: 4, THREAD_M: 16, THREAD_N: 4 },
-    { SUBGROUP: 64, SUBGROUPS: 2, THREAD_M: 16, THREAD_N: 4 },
+    { SUBGROUP: 4, SUBGROUPS: 1, THREAD_M: 32, THREAD_N: 8, TURNS: 2 },
+    { SUBGROUP: 8, SUBGROUPS: 1, THREAD_M: 32, THREAD_N: 8, TURNS: 1 },
+    { SUBGROUP: 16, SUBGROUPS: 4, THREAD_M: 16, THREAD_N: 4, TURNS: 1 },
+    { SUBGROUP: 32, SUBGROUPS: 4, THREAD_M: 16, THREAD_N: 4, TURNS: 1 },
+    { SUBGROUP: 64, SUBGROUPS: 2, THREAD_M: 16, THREAD_N: 4, TURNS: 1 },
   ],
-  describe: (tuning) => `${described(tuning)}, unpacked`,
+  describe: (tuning) => `${described(tuning)} broadcast unpacked`,
   unfit(tuning, _shape, dtype: DType) {
     if (quantsOf[dtype] === undefined) return "its weights are whole numbers";
-    return derived(tuning).STEP_K > 8 ? "a block is shorter than a step" : unfit(tuning);
+    return derived(tuning).STEP_K * tuning.TURNS > 8 ? "a block is shorter than a step" : unfit(tuning);
   },
   stages(tuning, shape, dtype) {
     const BITS = bitsOf[quantsOf[dtype] ?? "i8"];

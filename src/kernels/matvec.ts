@@ -23,7 +23,7 @@ const operands = ({ M, N, K }: MatmulShape, dtype: DType): Operand[] => [
 /** Y = X · Wᵀ for one to eight rows of X: the kernel that decode is made of. */
 export const matvec: Kernel<MatmulShape> = {
   fields: ["M", "N", "K"],
-  variants: { lanes, wide, quants, packed },
+  variants: { lanes: lanes(1), wide, quants: quants(1), packed: packed(1) },
 
   impossible: ({ M }) =>
     M > MATVEC_MAX_M ? `matvec takes ${MATVEC_MAX_M} rows at most; more are for matmul` : undefined,

@@ -5,45 +5,43 @@ import wideWgsl from "../../shaders/matvec_wide.wgsl?raw";
 import { activationsOf, quantsOf } from "./elements";
 import { pick, preludeFor, spotAt, type Variant } from "./kernel";
 import {
+  arrangement,
   type LanesTuning,
-  laneConstants,
-  laneDemand,
   laneDescription,
+  laneExtensions,
   laneSpace,
-  laneSpot,
-  laneUnfit,
-  laneWorkgroups,
+  type PerOutput,
 } from "./matvec_lanes";
 import type { MatmulShape } from "./product";
 
 /** Lanes share a row: neighbouring threads read neighbouring vec4s, as GPUs like it. */
-export const lanes: Variant<MatmulShape, LanesTuning> = {
-  shaders: { matvec_lanes: lanesWgsl },
-  space: laneSpace,
-  starts: [
-    { LANES: 32, TEAMS: 4, ROWS: 4, SUBGROUP: 0 },
-    { LANES: 32, TEAMS: 4, ROWS: 4, SUBGROUP: 32 },
-    { LANES: 64, TEAMS: 1, ROWS: 2, SUBGROUP: 0 },
-    { LANES: 8, TEAMS: 1, ROWS: 8, SUBGROUP: 0 },
-    { LANES: 1, TEAMS: 16, ROWS: 4, SUBGROUP: 0 },
-  ],
-  describe: laneDescription,
-  unfit: (tuning, shape, dtype) =>
-    quantsOf[dtype] === undefined ? laneUnfit(tuning, shape) : "its weights are floats",
-  demand: laneDemand,
-  stages(tuning, shape, dtype) {
-    const { constants, enable } = laneConstants(tuning, shape);
-    return [
+export function lanes(perOutput: PerOutput): Variant<MatmulShape, LanesTuning> {
+  const { unfit, demand, constants, workgroups, spot } = arrangement(perOutput);
+  return {
+    shaders: { matvec_lanes: lanesWgsl },
+    space: laneSpace,
+    starts: [
+      { LANES: 32, TEAMS: 4, ROWS: 4, SUBGROUP: 0 },
+      { LANES: 32, TEAMS: 4, ROWS: 4, SUBGROUP: 32 },
+      { LANES: 64, TEAMS: 1, ROWS: 2, SUBGROUP: 0 },
+      { LANES: 8, TEAMS: 1, ROWS: 8, SUBGROUP: 0 },
+      { LANES: 1, TEAMS: 16, ROWS: 4, SUBGROUP: 0 },
+    ],
+    describe: laneDescription,
+    unfit: (tuning, shape, dtype) =>
+      quantsOf[dtype] === undefined ? unfit(tuning, shape) : "its weights are floats",
+    demand,
+    stages: (tuning, shape, dtype) => [
       {
         shader: "matvec_lanes",
-        prelude: preludeFor(activationsOf[dtype], constants, enable),
-        workgroups: laneWorkgroups(tuning, shape),
+        prelude: preludeFor(activationsOf[dtype], constants(tuning, shape), laneExtensions(tuning)),
+        workgroups: workgroups(tuning, shape),
         binds: ["x", "w", "y"],
       },
-    ];
-  },
-  spot: laneSpot,
-};
+    ],
+    spot,
+  };
+}
 
 type WideTuning = {
   readonly THREADS: number;
@@ -70,7 +68,7 @@ export const wide: Variant<MatmulShape, WideTuning> = {
     { THREADS: 8, ROWS: 8, SUBGROUP: 0 },
   ],
   describe: ({ THREADS, ROWS, SUBGROUP }) =>
-    `${THREADS} threads, ${ROWS} wide rows${SUBGROUP === 0 ? "" : `, broadcast by ${SUBGROUP}`}`,
+    `${THREADS} wide, ${ROWS} rows${SUBGROUP === 0 ? "" : ` by ${SUBGROUP}`}`,
   unfit(tuning, { M, K }, dtype) {
     if (quantsOf[dtype] !== undefined) return "its weights are floats";
     if (tuning.THREADS < tuning.SUBGROUP) return "a workgroup is less than a subgroup";

@@ -6,19 +6,14 @@ import quantiseWgsl from "../../shaders/quantise.wgsl?raw";
 import { activationsOf, BLOCK, bitsOf, type DType, quantsOf } from "./elements";
 import { type Matrix, preludeFor, type Variant } from "./kernel";
 import {
+  arrangement,
   type LanesTuning,
-  laneConstants,
-  laneDemand,
   laneDescription,
+  laneExtensions,
   laneSpace,
-  laneSpot,
-  laneUnfit,
-  laneWorkgroups,
+  type PerOutput,
 } from "./matvec_lanes";
 import type { MatmulShape } from "./product";
-
-const unfit = (tuning: LanesTuning, shape: MatmulShape, dtype: DType) =>
-  quantsOf[dtype] === undefined ? "its weights are whole numbers" : laneUnfit(tuning, shape);
 
 const weightBits = (dtype: DType) => bitsOf[quantsOf[dtype] ?? "i8"];
 
@@ -31,32 +26,34 @@ const starts: readonly LanesTuning[] = [
   { LANES: 1, TEAMS: 8, ROWS: 4, SUBGROUP: 0 },
 ];
 
+const floats = (dtype: DType): string | undefined =>
+  quantsOf[dtype] === undefined ? "its weights are whole numbers" : undefined;
+
 /** Unpacked in registers and multiplied as floats. */
-export const quants: Variant<MatmulShape, LanesTuning> = {
-  shaders: { matvec_quants: quantsWgsl },
-  space: laneSpace,
-  starts,
-  describe: (tuning) => `${laneDescription(tuning)}, unpacked`,
-  unfit,
-  demand: laneDemand,
-  stages(tuning, shape, dtype) {
-    const { constants, enable } = laneConstants(tuning, shape);
-    const BITS = weightBits(dtype);
-    return [
-      {
-        shader: "matvec_quants",
-        prelude: preludeFor(
-          activationsOf[dtype],
-          { ...constants, BITS, WORDS: BITS / 4, FOURS: 32 / BITS },
-          enable,
-        ),
-        workgroups: laneWorkgroups(tuning, shape),
-        binds: ["x", "w", "scales", "y"],
-      },
-    ];
-  },
-  spot: laneSpot,
-};
+export function quants(perOutput: PerOutput): Variant<MatmulShape, LanesTuning> {
+  const { unfit, demand, constants, workgroups, spot } = arrangement(perOutput);
+  return {
+    shaders: { matvec_quants: quantsWgsl },
+    space: laneSpace,
+    starts,
+    describe: (tuning) => `${laneDescription(tuning)}, unpacked`,
+    unfit: (tuning, shape, dtype) => floats(dtype) ?? unfit(tuning, shape),
+    demand,
+    stages(tuning, shape, dtype) {
+      const BITS = weightBits(dtype);
+      const all = { ...constants(tuning, shape), BITS, WORDS: BITS / 4, FOURS: 32 / BITS };
+      return [
+        {
+          shader: "matvec_quants",
+          prelude: preludeFor(activationsOf[dtype], all, laneExtensions(tuning)),
+          workgroups: workgroups(tuning, shape),
+          binds: ["x", "w", "scales", "y"],
+        },
+      ];
+    },
+    spot,
+  };
+}
 
 const QUANTISE_THREADS = 64;
 
@@ -87,49 +84,48 @@ function roundedToBytes(x: Matrix, K: number): Matrix {
 }
 
 /** Multiplied as whole numbers, four in one instruction, by activations that a first stage rounds to eight bits. */
-export const packed: Variant<MatmulShape, LanesTuning> = {
-  shaders: { quantise: quantiseWgsl, matvec_packed: packedWgsl },
-  space: laneSpace,
-  starts,
-  describe: (tuning) => `${laneDescription(tuning)}, packed`,
-  unfit,
-  demand: (tuning, shape) => ({
-    ...laneDemand(tuning, shape),
-    threads: Math.max(tuning.LANES * tuning.TEAMS, QUANTISE_THREADS),
-    packedDot: true,
-  }),
-  stages(tuning, shape, dtype) {
-    const { constants, enable } = laneConstants(tuning, shape);
-    const BITS = weightBits(dtype);
-    const elem = activationsOf[dtype];
-    return [
-      {
-        shader: "quantise",
-        prelude: preludeFor(elem, { THREADS: QUANTISE_THREADS, BITS }),
-        workgroups: Math.ceil((shape.M * shape.K) / BLOCK / QUANTISE_THREADS),
-        binds: ["x", "x_quants", "x_scales"],
-      },
-      {
-        shader: "matvec_packed",
-        prelude: preludeFor(
-          elem,
-          { ...constants, FOUR_BITS: Number(BITS === 4), EIGHT_BITS: Number(BITS === 8) },
-          enable,
-        ),
-        workgroups: laneWorkgroups(tuning, shape),
-        binds: ["x_quants", "x_scales", "w", "scales", "y"],
-      },
-    ];
-  },
-  scratch: (_tuning, { M, K }) => [
-    { name: "x_quants", rows: M, columns: K, role: "scratch", element: "i8" },
-    { name: "x_scales", rows: M, columns: K / BLOCK, role: "scratch", element: "f32" },
-  ],
-  spot: laneSpot,
-  rounded: {
-    inputs: ([x, ...weights], { K }) => [roundedToBytes(x!, K), ...weights],
-    // Division may be off by 2.5 ULP (WGSL 15.7.4), so what lies halfway between two whole numbers may be rounded either
-    // way: two such of K are allowed for, each of a step of 1/127 of the largest, where the mean is half of that.
-    slack: ({ K }) => (2 * 4) / 127 / K,
-  },
-};
+export function packed(perOutput: PerOutput): Variant<MatmulShape, LanesTuning> {
+  const { unfit, demand, constants, workgroups, spot } = arrangement(perOutput);
+  return {
+    shaders: { quantise: quantiseWgsl, matvec_packed: packedWgsl },
+    space: laneSpace,
+    starts,
+    describe: (tuning) => `${laneDescription(tuning)}, packed`,
+    unfit: (tuning, shape, dtype) => floats(dtype) ?? unfit(tuning, shape),
+    demand: (tuning, shape) => ({
+      ...demand(tuning, shape),
+      threads: Math.max(tuning.LANES * tuning.TEAMS, QUANTISE_THREADS),
+      packedDot: true,
+    }),
+    stages(tuning, shape, dtype) {
+      const BITS = weightBits(dtype);
+      const elem = activationsOf[dtype];
+      const bits = { FOUR_BITS: Number(BITS === 4), EIGHT_BITS: Number(BITS === 8) };
+      return [
+        {
+          shader: "quantise",
+          prelude: preludeFor(elem, { THREADS: QUANTISE_THREADS, BITS }),
+          workgroups: Math.ceil((shape.M * shape.K) / BLOCK / QUANTISE_THREADS),
+          binds: ["x", "x_quants", "x_scales"],
+        },
+        {
+          shader: "matvec_packed",
+          prelude: preludeFor(elem, { ...constants(tuning, shape), ...bits }, laneExtensions(tuning)),
+          workgroups: workgroups(tuning, shape),
+          binds: ["x_quants", "x_scales", "w", "scales", "y"],
+        },
+      ];
+    },
+    scratch: (_tuning, { M, K }) => [
+      { name: "x_quants", rows: M, columns: K, role: "scratch", element: "i8" },
+      { name: "x_scales", rows: M, columns: K / BLOCK, role: "scratch", element: "f32" },
+    ],
+    spot,
+    rounded: {
+      inputs: ([x, ...weights], { K }) => [roundedToBytes(x!, K), ...weights],
+      // Division may be off by 2.5 ULP (WGSL 15.7.4), so what lies halfway between two whole numbers may be rounded either
+      // way: two such of K are allowed for, each of a step of 1/127 of the largest, where the mean is half of that.
+      slack: ({ K }) => (2 * 4) / 127 / K,
+    },
+  };
+}

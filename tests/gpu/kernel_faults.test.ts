@@ -5,17 +5,17 @@ import { afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { type Check, CURSORY, check } from "../../src/engine/check";
 import { unsupported } from "../../src/engine/device";
 import { prepare } from "../../src/engine/launch";
-import { fittingTunings } from "../../src/engine/pipeline";
+import { fittingStarts } from "../../src/engine/pipeline";
 import { run } from "../../src/engine/run";
 import { createTimer, type Timer } from "../../src/engine/timer";
 import { allocateWeights, type Weights } from "../../src/engine/weights";
-import type { AnyShape, KernelName } from "../../src/kernels";
-import type { DType } from "../../src/kernels/kernel";
+import { type AnyShape, type KernelName, kernelOf } from "../../src/kernels";
+import { type Choice, choiceName, variantOf } from "../../src/kernels/choices";
+import { type DType, dtypes } from "../../src/kernels/elements";
 import { parsePlanWords } from "../../src/plan";
+import { adapter } from "./adapter";
 import { host, useDevice } from "./device";
-import { type Browser, type Fault, faults, plant, removeFaults } from "./kernel_faults";
-
-const browser: Browser = navigator.userAgent.includes("Firefox") ? "firefox" : "chromium";
+import { type Fault, faults, plant, removeFaults } from "./kernel_faults";
 
 /** What `check` says about a wrong kernel; a shader that does not compile is not caught by it. */
 const CAUGHT = /was not written, or is not finite|rounding explains/;
@@ -27,7 +27,7 @@ const weights = new Map<DType, Weights>();
 beforeAll(async () => {
   timer = createTimer(gpu());
   // Before any fault is planted: the weights are filled by a kernel as well.
-  for (const dtype of ["f32", "f16"] as const) {
+  for (const dtype of dtypes) {
     if (unsupported(gpu(), dtype) === undefined)
       weights.set(dtype, await allocateWeights(gpu(), dtype, 2 ** 22));
   }
@@ -38,17 +38,22 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-const tuningsOf = ({ kernel, shape, dtype, tunings }: Fault) =>
-  fittingTunings(gpu(), kernel, shape, dtype).filter((name) => tunings.test(name));
+const nameOf = (kernel: KernelName, choice: Choice) => choiceName(kernelOf(kernel), choice);
+
+/** The choices that run the shader with the fault. */
+const choicesOf = ({ kernel, shader, shape, dtype, tunings }: Fault) =>
+  fittingStarts(gpu(), kernel, shape, dtype).filter(
+    (choice) => shader in variantOf(kernelOf(kernel), choice).shaders && tunings.test(nameOf(kernel, choice)),
+  );
 
 /** Compiles the kernel as it now is and checks it, as little as where candidates are compared. */
 async function checked(
   kernel: KernelName,
   shape: AnyShape,
   dtype: DType,
-  tuning: string,
+  choice: Choice,
 ): Promise<Check | Error> {
-  const launch = await prepare(gpu(), weights.get(dtype), { kernel, shape }, dtype, tuning);
+  const launch = await prepare(gpu(), weights.get(dtype), { kernel, shape }, dtype, choice);
   try {
     return await check(gpu(), timer, launch, CURSORY).catch((error: Error) => error);
   } finally {
@@ -65,11 +70,11 @@ describe.each(faulty)("%s", (kernel) => {
     const seen = new Set<string>();
     for (const fault of own) {
       if (!weights.has(fault.dtype)) continue;
-      for (const tuning of tuningsOf(fault)) {
-        const key = JSON.stringify([fault.shape, fault.dtype, tuning]);
+      for (const choice of choicesOf(fault)) {
+        const key = JSON.stringify([fault.shape, fault.dtype, choice]);
         if (seen.has(key)) continue;
         seen.add(key);
-        const result = await checked(kernel, fault.shape, fault.dtype, tuning);
+        const result = await checked(kernel, fault.shape, fault.dtype, choice);
         expect(result, key).toMatchObject({ elements: expect.any(Number), error: expect.any(Number) });
       }
     }
@@ -81,15 +86,16 @@ describe.each(faulty)("%s", (kernel) => {
     const reason = unsupported(gpu(), dtype);
     if (reason !== undefined) return skip(reason);
     plant(fault);
-    const tunings = tuningsOf(fault);
-    expect(tunings).not.toEqual([]);
-    for (const tuning of tunings) {
-      const result = await checked(kernel, shape, dtype, tuning);
-      if (!(result instanceof Error) && benign.includes(browser))
-        return skip(`${browser}'s adapter runs it as if nothing were missing`);
+    const choices = choicesOf(fault);
+    if (choices.length === 0 && fault.needs !== undefined) return skip(`this adapter has no ${fault.needs}`);
+    expect(choices).not.toEqual([]);
+    for (const choice of choices) {
+      const result = await checked(kernel, shape, dtype, choice);
+      if (!(result instanceof Error) && benign.includes(adapter))
+        return skip(`${adapter} runs it as if nothing were missing`);
       if (!(result instanceof Error) && race && gpu().info.software === null)
         return skip("no software adapter: the race may be won");
-      expect(result, tuning).toMatchObject({ message: expect.stringMatching(CAUGHT) });
+      expect(result, nameOf(kernel, choice)).toMatchObject({ message: expect.stringMatching(CAUGHT) });
     }
   });
 });
@@ -127,10 +133,10 @@ test("a run never times a tuning with a fault", async () => {
     expect(new Set(pipelines).size).toBe(pipelines.length);
   }
 
-  // Its fault is in the reduction, which one tuning does without.
+  // Its fault is in the reduction, which one lane does without.
   const tried = Object.entries(tunings.find(({ kernel }) => kernel === "matvec")?.tried ?? {});
   expect(tried.length).toBeGreaterThan(1);
   for (const [tuning, seconds] of tried) {
-    expect(seconds, tuning).toEqual(tuning.startsWith("1 lane,") ? expect.any(Number) : null);
+    expect(seconds, tuning).toEqual(tuning.includes("x1 lanes") ? expect.any(Number) : null);
   }
 });

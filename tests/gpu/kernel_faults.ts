@@ -1,27 +1,31 @@
 // Faults to plant into the kernels, as data: what to write into a shader's text in place of what, and a shape and
 // tunings at which the kernel is then wrong.
 
-import { type AnyShape, type KernelName, kernels } from "../../src/kernels";
-import type { DType } from "../../src/kernels/kernel";
-
-export type Browser = "chromium" | "firefox";
+import { type AnyShape, type KernelName, kernelOf } from "../../src/kernels";
+import type { DType } from "../../src/kernels/elements";
+import type { Adapter } from "./adapter";
 
 /** A name, the text to look for, what stands there instead, and how often the text is found: once where absent. */
 type Plant = readonly [name: string, from: string, to: string, times?: number];
 
 interface Group {
   readonly kernel: KernelName;
+  /** Stem of the shader whose text is changed; the kernel's name where absent. */
+  readonly shader?: string;
   readonly shape: AnyShape;
   readonly tunings: RegExp;
+  /** What only some adapters have; without it the fault is skipped where no choice is left. */
+  readonly needs?: string;
   /** f32 where absent. */
   readonly dtype?: DType;
-  /** Browsers whose software adapter runs the kernel as if the fault were not there. */
-  readonly benign?: readonly Browser[];
+  /** Adapters that run the kernel as if the fault were not there. */
+  readonly benign?: readonly Adapter[];
   readonly plants: readonly Plant[];
 }
 
 export interface Fault extends Omit<Group, "plants"> {
   readonly name: string;
+  readonly shader: string;
   readonly dtype: DType;
   readonly from: string;
   readonly to: string;
@@ -57,6 +61,7 @@ const barrier = (text: string): [string, string] => [BARRIER + text, text];
 const groups: readonly Group[] = [
   {
     kernel: "matmul",
+    shader: "matmul_tiled",
     shape: long,
     tunings: /8x8 of 4x4/,
     plants: [
@@ -66,19 +71,20 @@ const groups: readonly Group[] = [
   },
   {
     kernel: "matmul",
+    shader: "matmul_tiled",
     shape: tiles,
     tunings: /8x8 of 4x4/,
     plants: [
-      ["K one vec4 short", "k < words_k; k +=", "k + 1u < words_k; k +="],
+      ["K one vec4 short", "k < end; k +=", "k + 1u < end; k +="],
       ["words of K rounded down", "(shape.K + 3u) / 4u", "shape.K / 4u"],
-      ["a tile never written", "if (col >= shape.N)", "if (col >= shape.N || tile == 1u)"],
+      ["a tile never written", "if (part >= SPLIT)", "if (part >= SPLIT || tile == 1u)"],
       ["rows past the last whole tile lost", "at.x < shape.M &&", "at.x < shape.M / TILE_M * TILE_M &&"],
       ["the last row never written", "at.x < shape.M &&", "at.x + 1u < shape.M &&"],
       ["the last columns never written", "at.y < words_n)", "at.y + 1u < words_n)"],
-      ["strides swapped: words_k for words_n", "c[at.x * words_n", "c[at.x * words_k"],
+      ["strides swapped: words_k for words_n", "+ at.x) * words_n", "+ at.x) * words_k"],
       ["nothing written", "if (at.x < shape.M &&", "if (shape.M == 0u && at.x < shape.M &&"],
       ["only positive numbers written", "at.y < words_n)", "at.y < words_n && acc[m][n] > 0.0)"],
-      ["added to the stale output", "c[at.x * words_n + at.y] =", "c[at.x * words_n + at.y] +="],
+      ["added to the stale output", "] = vec4<target_elem>(", "] += vec4<target_elem>("],
       ["tiles in each other's place", "vec2u(row +", "vec2u((row + TILE_M) % (tiles_m * TILE_M) +"],
       ["two workgroups on one tile", "let row = (tile % tiles_m) *", "let row = (tile % tiles_m / 2u) *"],
       ["rows of A clamped one early", "thread_m + m, shape.M - 1u)", "thread_m + m, shape.M - 2u)"],
@@ -90,16 +96,20 @@ const groups: readonly Group[] = [
   },
   {
     kernel: "matmul",
+    shader: "matmul_tiled",
     shape: MKN(64, 128, 16),
     tunings: /8x8 of 4x4/,
-    plants: [["the output transposed", "c[at.x * words_n + at.y]", "c[at.y * shape.M + at.x]"]],
+    plants: [
+      ["the output transposed", "c[(part * shape.M + at.x) * words_n + at.y]", "c[at.y * shape.M + at.x]"],
+    ],
   },
   {
     kernel: "matmul",
+    shader: "matmul_tiled",
     shape: tiles,
     tunings: /4x4 staged/,
     plants: [
-      ["K past the last whole step lost", "k < words_k; k +=", "k + STEP_K <= words_k; k +="],
+      ["K past the last whole step lost", "k < end; k +=", "k + STEP_K <= end; k +="],
       ["no barrier before staging", ...barrier("\n      for (var i = thread; i < TILE_M")],
       ["no barrier after staging", ...barrier("\n    }\n    for (var i = 0u; i < STEP_K")],
       ["staged rows clamped one early", "i / STEP_K, shape.M - 1u)", "i / STEP_K, shape.M - 2u)"],
@@ -107,18 +117,21 @@ const groups: readonly Group[] = [
   },
   {
     kernel: "matmul",
+    shader: "matmul_tiled",
     shape: long,
     tunings: /4x4/,
     dtype: "f16",
+    // A driver may leave out a conversion to f16 and back, as lavapipe does, but not quantizeToF16.
     plants: [
-      ["accumulators in f16", "right.w, acc[m][n])", "right.w, f32(elem(acc[m][n])))"],
-      ["f16 overflow", "= vec4<elem>(vec4f(", "= elem(1.0 / 16384) * vec4<elem>(16384 * vec4f("],
+      ["accumulators in f16", "right.w, acc[m][n])", "right.w, quantizeToF16(acc[m][n]))"],
+      ["f16 overflow", "= vec4<target_elem>(vec4f(", "= elem(1.0 / 16384) * vec4<elem>(16384 * vec4f("],
     ],
   },
   {
     kernel: "matvec",
+    shader: "matvec_lanes",
     shape: vectors,
-    tunings: /64 lanes/,
+    tunings: /x64 lanes/,
     plants: [
       ["the first product lost", "fma(input[m].x, ", "fma(input[m].x * f32(k > 0u), "],
       ["the last product lost", "fma(input[m].w, ", "fma(input[m].w * f32(k + 1u < words), "],
@@ -131,38 +144,42 @@ const groups: readonly Group[] = [
   },
   {
     kernel: "matvec",
+    shader: "matvec_lanes",
     shape: vectors,
-    tunings: /32 lanes/,
+    tunings: /x32 lanes/,
     plants: [["teams add each other's partial sums", "thread + reach]", "(thread + reach) % LANES]"]],
   },
   {
     kernel: "matvec",
+    shader: "matvec_lanes",
     shape: vectors,
-    tunings: /1 lane,/,
+    tunings: /x1 lanes/,
     plants: [
       ["the last team's rows never written", "if (lane > 0u)", "if (thread + 1u == THREADS)"],
       ["the last column never written", "first + r < shape.N)", "first + r + 1u < shape.N)"],
       ["rows of the output not padded", "y[m * stride", "y[m * shape.N"],
       ["the first row of X for all", "x[m * words + k]", "x[k]"],
-      ["weights of the next row", "min(first + r, shape.N", "min(first + r + 1u, shape.N"],
-      ["weights clamped one early", "first + r, shape.N - 1u)", "first + r, shape.N - 2u)"],
-      ["one row of weights for a whole team", "min(first + r, shape.N", "min(first, shape.N"],
+      ["weights of the next row", "min(first + r / PER_OUTPUT, shape.N", "min(first + r + 1u, shape.N"],
+      ["weights clamped one early", "first + r / PER_OUTPUT, shape.N - 1u)", "first + r, shape.N - 2u)"],
+      ["one row of weights for a whole team", "min(first + r / PER_OUTPUT, shape.N", "min(first, shape.N"],
     ],
   },
   {
     kernel: "matvec",
+    shader: "matvec_lanes",
     shape: vectors,
-    tunings: /8 lanes/,
-    // llvmpipe runs eight invocations in lockstep.
-    benign: ["firefox"],
+    tunings: /x8 lanes/,
+    // Both run eight invocations in lockstep.
+    benign: ["llvmpipe", "lavapipe"],
     plants: [["no barrier in a reduction over eight", ...barrier("")]],
   },
   {
     kernel: "matvec",
+    shader: "matvec_lanes",
     shape: vectors,
     tunings: /lane/,
     dtype: "f16",
-    plants: [["accumulators in f16", "weight.w, acc[m][r])", "weight.w, f32(elem(acc[m][r])))"]],
+    plants: [["accumulators in f16", "weight.w, acc[m][r])", "weight.w, quantizeToF16(acc[m][r]))"]],
   },
   // Without the barrier between scores and peaks both software adapters are right all the same, at every shape tried:
   // any peak will do as long as nothing overflows.
@@ -235,12 +252,12 @@ const groups: readonly Group[] = [
     shape: decode,
     tunings: /rows/,
     dtype: "f16",
-    plants: [["sums in f16", ", sum);", ", vec4f(vec4<elem>(sum)));"]],
+    plants: [["sums in f16", ", sum);", ", quantizeToF16(sum));"]],
   },
   {
     kernel: "read",
     shape: slices,
-    tunings: /64 threads|16 threads/,
+    tunings: /64 threads/,
     plants: [
       ["the tail lost", "for (; at < end;", "for (; at < begin;"],
       ["the last vec4 lost", "begin + shape.words;", "begin + shape.words - 1u;"],
@@ -261,7 +278,7 @@ const groups: readonly Group[] = [
     kernel: "read",
     shape: slices,
     tunings: /^8 threads/,
-    benign: ["firefox"],
+    benign: ["llvmpipe", "lavapipe"],
     plants: [["no barrier in a reduction over eight", ...barrier("")]],
   },
   {
@@ -299,10 +316,11 @@ const groups: readonly Group[] = [
   },
 ];
 
-export const faults: readonly Fault[] = groups.flatMap(({ plants, dtype = "f32", ...group }) =>
+export const faults: readonly Fault[] = groups.flatMap(({ plants, dtype = "f32", shader, ...group }) =>
   plants.map(([name, from, to, times = 1]) => ({
     ...group,
     name,
+    shader: shader ?? group.kernel,
     dtype,
     from,
     to,
@@ -311,17 +329,23 @@ export const faults: readonly Fault[] = groups.flatMap(({ plants, dtype = "f32",
   })),
 );
 
-const sound = Object.fromEntries(Object.entries(kernels).map(([name, { wgsl }]) => [name, wgsl]));
+/** Every shader as it is, by the record that holds it. */
+const sound = new Map<Readonly<Record<string, string>>, Readonly<Record<string, string>>>();
 
 /** Plants a fault. Throws where its text is not found as often as stated: nothing would be planted. */
-export function plant({ kernel, name, from, to, times }: Fault): void {
-  const parts = sound[kernel]?.split(from) ?? [];
-  if (parts.length !== times + 1 || from === to) {
-    throw new Error(`${kernel}, ${name}: found ${parts.length - 1} times, not ${times}: ${from}`);
+export function plant({ kernel, shader, name, from, to, times }: Fault): void {
+  const holders = Object.values(kernelOf(kernel).variants).filter(({ shaders }) => shader in shaders);
+  if (holders.length === 0) throw new Error(`${kernel}, ${name}: no variant has a shader ${shader}`);
+  for (const { shaders } of holders) {
+    if (!sound.has(shaders)) sound.set(shaders, { ...shaders });
+    const parts = shaders[shader]?.split(from) ?? [];
+    if (parts.length !== times + 1 || from === to) {
+      throw new Error(`${kernel}, ${name}: found ${parts.length - 1} times, not ${times}: ${from}`);
+    }
+    Object.assign(shaders, { [shader]: parts.join(to) });
   }
-  Object.assign(kernels[kernel], { wgsl: parts.join(to) });
 }
 
 export function removeFaults(): void {
-  for (const [name, kernel] of Object.entries(kernels)) Object.assign(kernel, { wgsl: sound[name] });
+  for (const [shaders, texts] of sound) Object.assign(shaders, texts);
 }

@@ -2,14 +2,15 @@
 
 import { describe, expect, test } from "vitest";
 import { check } from "../../src/engine/check";
-import { unsupported } from "../../src/engine/device";
+import { openDevice, unsupported } from "../../src/engine/device";
 import { prepare } from "../../src/engine/launch";
-import { fittingTunings } from "../../src/engine/pipeline";
+import { unfit } from "../../src/engine/pipeline";
 import { createTimer } from "../../src/engine/timer";
 import { allocateWeights } from "../../src/engine/weights";
 import { type AnyShape, type KernelName, kernelOf, kernels } from "../../src/kernels";
-import type { DType } from "../../src/kernels/kernel";
-import { useDevice } from "./device";
+import { choiceName, starts } from "../../src/kernels/choices";
+import { dtypes } from "../../src/kernels/elements";
+import { host, useDevice } from "./device";
 
 const MKN = (M: number, N: number, K: number) => ({ M, N, K });
 
@@ -29,6 +30,10 @@ const shapes: Record<KernelName, readonly AnyShape[]> = {
     MKN(130, 65, 67),
     MKN(64, 128, 128),
     MKN(5, 7, 4099),
+    // Whole blocks of 32 along K.
+    MKN(1, 1, 32),
+    MKN(37, 41, 96),
+    MKN(130, 65, 224),
   ],
   matvec: [
     MKN(1, 1, 1),
@@ -39,7 +44,12 @@ const shapes: Record<KernelName, readonly AnyShape[]> = {
     MKN(2, 31, 37),
     MKN(3, 129, 257),
     MKN(8, 67, 101),
+    MKN(1, 1, 32),
+    MKN(1, 131, 8192),
+    MKN(3, 33, 96),
+    MKN(8, 67, 352),
   ],
+  swiglu: [MKN(1, 1, 1), MKN(1, 131, 67), MKN(3, 31, 37), MKN(8, 67, 101), MKN(1, 131, 96), MKN(3, 33, 352)],
   attention: [
     heads([1, 1, 1, 1, 1, 4, 1]),
     heads([1, 1, 1, 2, 1, 3, 1]),
@@ -61,6 +71,8 @@ const shapes: Record<KernelName, readonly AnyShape[]> = {
     { groups: 1, words: 1 },
     { groups: 3, words: 67 },
     { groups: 5, words: 4099 },
+    { groups: 3, words: 4 },
+    { groups: 5, words: 4100 },
   ],
   copy: [{ words: 1 }, { words: 67 }, { words: 8209 }],
   fill: [
@@ -73,24 +85,33 @@ const shapes: Record<KernelName, readonly AnyShape[]> = {
 
 const gpu = useDevice();
 
-describe.each(["f32", "f16"] as const satisfies DType[])("%s", (dtype) => {
+describe.each(dtypes)("%s", (dtype) => {
   describe.each(Object.keys(kernels) as KernelName[])("%s", (name) => {
-    test.for(Object.keys(kernelOf(name).tunings))("%s", async (tuning, { skip }) => {
-      const device = gpu();
-      const reason = unsupported(device, dtype);
+    const kernel = kernelOf(name);
+    const list = starts(kernel).map((choice) => [choiceName(kernel, choice), choice] as const);
+    test.for(list)("%s", async ([, choice], { skip, onTestFinished }) => {
+      const reason = unsupported(gpu(), dtype);
       if (reason !== undefined) return skip(reason);
+      const possible = shapes[name].filter((shape) => kernel.unsupported?.(shape, dtype) === undefined);
+      const fitting = possible.filter((shape) => unfit(gpu(), kernel, choice, shape, dtype) === undefined);
+      if (fitting.length === 0)
+        return skip(
+          kernel.unsupported?.(shapes[name][0]!, dtype) ??
+            unfit(gpu(), kernel, choice, possible[0] ?? shapes[name][0]!, dtype),
+        );
 
+      // One each: bind groups, thousands here, live as long as their device or until garbage is collected, and on
+      // lavapipe each takes one of the 65,530 mappings that Linux gives a process.
+      const device = await openDevice(host);
+      onTestFinished(() => device.close());
       const weights = await allocateWeights(device, dtype, 2 ** 23);
       const timer = createTimer(device);
-      for (const shape of shapes[name]) {
-        if (!fittingTunings(device, name, shape, dtype).includes(tuning)) continue;
-        const launch = await prepare(device, weights, { kernel: name, shape }, dtype, tuning);
+      for (const shape of fitting) {
+        const launch = await prepare(device, weights, { kernel: name, shape }, dtype, choice);
         const { error, tolerance } = await check(device, timer, launch);
         expect(error, `${JSON.stringify(shape)}`).toBeLessThanOrEqual(tolerance);
         launch.destroy();
       }
-      timer.destroy();
-      weights.destroy();
     });
   });
 });

@@ -6,6 +6,8 @@ import { efforts } from "../../src/engine/effort";
 import { type Bench, measure } from "../../src/engine/measure";
 import { prepareReference } from "../../src/engine/reference";
 import { createTimer } from "../../src/engine/timer";
+import { kernelOf } from "../../src/kernels";
+import { defaultChoice } from "../../src/kernels/choices";
 import type { Preset } from "../../src/plan";
 import type { Measurement } from "../../src/result";
 import type { Simulation } from "./gpu";
@@ -60,4 +62,8 @@ export async function openBench({ host }: Simulation, withReference = false): Pr
 
 /** Measures the cell with the effort of a preset. To be driven. */
 export const measureCell = (bench: Bench, preset: Preset = "quick"): Promise<Measurement> =>
-  measure(bench, { call: CELL, piece: CELL, pieces: 1, dtype: "f32", tuning: "1 thread" }, efforts[preset]);
+  measure(
+    bench,
+    { call: CELL, piece: CELL, pieces: 1, dtype: "f32", choice: defaultChoice(kernelOf(CELL.kernel)) },
+    efforts[preset],
+  );

@@ -119,7 +119,7 @@ function materialise({ pipeline, bindings }: Pending, hardware: Hardware): void 
   const kernel = kernelOf(pipeline.kernel);
   const [uniformBinding, ...operandBindings] = bindings;
   const shape = shapeOf(pipeline.kernel, uniformBinding!.buffer);
-  const operands = kernel.operands(shape);
+  const operands = kernel.operands(shape, "f32");
   const output = operands.at(-1)!;
   const target = operandBindings.at(-1)!.buffer;
   const inputs = operands.slice(0, -1).map((operand, i): Matrix => {
@@ -137,7 +137,7 @@ function materialise({ pipeline, bindings }: Pending, hardware: Hardware): void 
       out.copyWithin(row * stride, (row % period) * stride, (row % period) * stride + stride);
       continue;
     }
-    kernel.reference(shape, inputs, row, columns).forEach(({ value }, column) => {
+    kernel.reference(shape, inputs, row, columns, "f32").forEach(({ value }, column) => {
       out[row * stride + column] = hardware.computes(pipeline.kernel, value, row, column);
     });
   }

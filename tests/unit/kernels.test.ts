@@ -1,19 +1,29 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type Call, type KernelName, kernelOf, kernels, workOf } from "../../src/kernels";
+import { type AnyShape, type Call, type KernelName, kernelOf, kernels, workOf } from "../../src/kernels";
 import { attention } from "../../src/kernels/attention";
-import type { DType, Matrix } from "../../src/kernels/kernel";
+import {
+  type Choice,
+  choiceName,
+  defaultChoice,
+  isChoice,
+  neighbours,
+  starts,
+  variantOf,
+} from "../../src/kernels/choices";
+import { bitsOf, decoder, dtypes, storedAt } from "../../src/kernels/elements";
+import { bytesOf, type Matrix } from "../../src/kernels/kernel";
 import { gridOf, render } from "../../src/kernels/prelude";
-import { randomAt } from "../../src/kernels/random";
+import { randomAt, randomBits } from "../../src/kernels/random";
 import { callName, decode, modelConfig, modelIds, prefill } from "../../src/workloads";
 
 const names = Object.keys(kernels) as KernelName[];
-const dtypes: DType[] = ["f32", "f16"];
 
 /** A call of every kernel, with no size a multiple of another. */
 const calls: Call[] = [
   { kernel: "matmul", shape: { M: 2, N: 3, K: 4 } },
   { kernel: "matvec", shape: { M: 3, N: 7, K: 20 } },
+  { kernel: "swiglu", shape: { M: 3, N: 7, K: 20 } },
   {
     kernel: "attention",
     shape: { batch: 2, queries: 3, keys: 5, heads: 4, kvHeads: 2, headDim: 8, window: 5 },
@@ -35,6 +45,7 @@ describe("work, by hand", () => {
   test.each([
     [callOf("matmul"), 2 * 2 * 3 * 4, 4 * (2 * 4 + 3 * 4 + 2 * 3)],
     [callOf("matvec"), 2 * 3 * 7 * 20, 4 * (3 * 20 + 7 * 20 + 3 * 7)],
+    [callOf("swiglu"), 2 * 2 * 3 * 7 * 20, 4 * (3 * 20 + 2 * 7 * 20 + 3 * 7)],
     // Positions 2, 3 and 4 see 3, 4 and 5 keys; two sequences of four heads of 8.
     [callOf("attention"), 2 * 4 * 12 * 8 * 4, 4 * 2 * 8 * (2 * 3 * 4 + 2 * 5 * 2)],
     [callOf("fma"), 2 * 4 * 10 * 4 * 16, 4 * (8 + 40)],
@@ -47,10 +58,11 @@ describe("work, by hand", () => {
     expect(workOf(call, "f16").flops).toBe(flops);
   });
 
-  test("f16 moves half the bytes, except where sums are kept in f32", () => {
+  test("f16 moves half the bytes, except where sums are kept in f32 and where words are filled, whatever is in them", () => {
     for (const call of calls) {
       const [wide, narrow] = [workOf(call, "f32").bytes, workOf(call, "f16").bytes];
-      expect(narrow, call.kernel).toBe(call.kernel === "read" ? 2 * 24 + 16 * 2 : wide / 2);
+      const expected = { read: 2 * 24 + 16 * 2, fill: wide }[call.kernel as string] ?? wide / 2;
+      expect(narrow, call.kernel).toBe(expected);
     }
   });
 
@@ -94,7 +106,7 @@ describe("work, by hand", () => {
 describe("references, by hand", () => {
   const values = (call: Call, inputs: Matrix[], row: number, columns: number[]) =>
     kernelOf(call.kernel)
-      .reference(call.shape, inputs, row, columns)
+      .reference(call.shape, inputs, row, columns, "f32")
       .map(({ value }) => value);
 
   test.each(["matmul", "matvec"] as const)("%s multiplies rows by rows", (kernel) => {
@@ -107,8 +119,15 @@ describe("references, by hand", () => {
 
   test("the magnitude of a sum is that of its terms, not of what is left of them", () => {
     const call: Call = { kernel: "matmul", shape: { M: 1, N: 1, K: 2 } };
-    const [sum] = kernelOf("matmul").reference(call.shape, [matrix([3, -2]), matrix([2, 3])], 0, [0]);
+    const [sum] = kernelOf("matmul").reference(call.shape, [matrix([3, -2]), matrix([2, 3])], 0, [0], "f32");
     expect(sum).toEqual({ value: 0, magnitude: 12 });
+  });
+
+  test("swiglu multiplies SiLU of the first half of its rows by the second", () => {
+    const call: Call = { kernel: "swiglu", shape: { M: 1, N: 2, K: 2 } };
+    const [a, b] = values(call, [matrix([1, 2]), matrix([0, 0], [3, 4], [5, 6], [7, 8])], 0, [0, 1]);
+    expect(a).toBe(0);
+    expect(b).toBeCloseTo((11 / (1 + Math.exp(-11))) * 23, 9);
   });
 
   describe("attention", () => {
@@ -244,53 +263,103 @@ describe("unrolling", () => {
   });
 });
 
+/** Shapes with whole blocks of 32, for weights that come in them. */
+const blocked: Partial<Record<KernelName, AnyShape>> = {
+  matmul: { M: 2, N: 3, K: 64 },
+  matvec: { M: 3, N: 7, K: 64 },
+  swiglu: { M: 3, N: 7, K: 64 },
+};
+
 describe.each(names)("%s", (name) => {
   const kernel = kernelOf(name);
   const { shape } = callOf(name);
 
-  test("declares the fields of its shape in the shader's order", () => {
-    const [, struct = ""] = /struct Shape \{([^}]*)\}/.exec(kernel.wgsl) ?? [];
-    expect(struct.split(",").map((field) => field.trim())).toEqual(
-      kernel.fields.map((field) => `${field}: u32`),
-    );
+  test("names the fields of its shape in order", () => {
     expect(Object.keys(shape)).toEqual(kernel.fields);
   });
 
-  test("binds its shape and its operands, the output last and alone writable", () => {
-    const bindings = [...kernel.wgsl.matchAll(/@binding\((\d)\) var<(uniform|storage, read(?:_write)?)>/g)];
-    const operands = kernel.operands(shape);
-    expect(bindings.map(([, place]) => Number(place))).toEqual([0, ...operands.map((_, i) => i + 1)]);
-    expect(bindings.map(([, , access]) => access)).toEqual([
-      "uniform",
-      ...operands.map(({ role }) => (role === "output" ? "storage, read_write" : "storage, read")),
-    ]);
-    expect(operands.at(-1)!.role).toBe("output");
+  test("has a name of its own for every start, and every start in its space", () => {
+    const list = starts(kernel);
+    expect(new Set(list.map((choice) => choiceName(kernel, choice))).size).toBe(list.length);
+    expect(list.filter((choice) => !isChoice(kernel, choice))).toEqual([]);
+    expect(defaultChoice(kernel)).toEqual(list[0]);
   });
 
-  test.each(dtypes.flatMap((dtype) => Object.keys(kernel.tunings).map((tuning) => [dtype, tuning] as const)))(
-    "renders in %s with %s",
-    (dtype, tuning) => {
-      const given = kernel.prelude(kernel.tunings[tuning]!, shape, dtype);
-      const { code, lines } = render(given, kernel.wgsl);
+  test("has neighbours one step away from each start, all in its space and named differently", () => {
+    for (const choice of starts(kernel)) {
+      for (const other of neighbours(kernel, choice)) {
+        expect(isChoice(kernel, other)).toBe(true);
+        expect(choiceName(kernel, other)).not.toBe(choiceName(kernel, choice));
+        const changed = Object.keys(other.tuning).filter((key) => other.tuning[key] !== choice.tuning[key]);
+        expect(changed).toHaveLength(1);
+      }
+    }
+  });
+
+  const cases = dtypes.flatMap((dtype) => {
+    const given = kernel.unsupported?.(shape, dtype) === undefined ? shape : (blocked[name] ?? shape);
+    if (kernel.unsupported?.(given, dtype) !== undefined) return [];
+    return starts(kernel).flatMap((choice) =>
+      variantOf(kernel, choice).unfit?.(choice.tuning, given, dtype) === undefined
+        ? [{ title: `${dtype}, ${choiceName(kernel, choice)}`, dtype, choice, shape: given }]
+        : [],
+    );
+  });
+
+  test.each(cases)("$title: every stage binds what it declares", ({ dtype, choice, shape: given }) => {
+    const variant = variantOf(kernel, choice);
+    const stages = variant.stages(choice.tuning, given, dtype);
+    const operands = kernel.operands(given, dtype);
+    const scratch = variant.scratch?.(choice.tuning, given, dtype) ?? [];
+    const roles = new Map([...operands, ...scratch].map(({ name: each, role }) => [each, role]));
+    expect(roles.size).toBe(operands.length + scratch.length);
+    expect(operands.at(-1)!.role).toBe("output");
+    const written = new Set<string>();
+    for (const { shader, binds, workgroups } of stages) {
+      const wgsl = variant.shaders[shader]!;
+      const bindings = [...wgsl.matchAll(/@binding\((\d)\) var<(uniform|storage, read(?:_write)?)>/g)];
+      expect(bindings.map(([, place]) => Number(place))).toEqual([0, ...binds.map((_, at) => at + 1)]);
+      expect(bindings[0]![2]).toBe("uniform");
+      const [, struct = ""] = /struct Shape \{([^}]*)\}/.exec(wgsl) ?? [];
+      expect(struct.split(",").map((field) => field.trim())).toEqual(
+        kernel.fields.map((field) => `${field}: u32`),
+      );
+      binds.forEach((bound, at) => {
+        const writes = bindings[at + 1]![2] === "storage, read_write";
+        // What is read is given, or was written by a stage before.
+        if (!writes && roles.get(bound) === "scratch") expect(written).toContain(bound);
+        else expect(writes, bound).toBe(["output", "scratch"].includes(roles.get(bound) ?? "nothing"));
+        if (writes) written.add(bound);
+      });
+      expect(Number.isInteger(workgroups)).toBe(true);
+      expect(workgroups).toBeGreaterThan(0);
+    }
+    expect(written).toEqual(new Set([...scratch.map((each) => each.name), operands.at(-1)!.name]));
+  });
+
+  test.each(cases)("$title: its shaders render", ({ dtype, choice, shape: given }) => {
+    const variant = variantOf(kernel, choice);
+    for (const { shader, prelude } of variant.stages(choice.tuning, given, dtype)) {
+      const wgsl = variant.shaders[shader]!;
+      const { code, lines } = render(prelude, wgsl);
       const text = code.split("\n");
-      const file = kernel.wgsl.split("\n");
+      const file = wgsl.split("\n");
       expect(code).not.toContain("// unroll");
-      expect(code.startsWith("enable f16;")).toBe(dtype === "f16");
       expect(code.split("{")).toHaveLength(code.split("}").length);
-      for (const constant of Object.keys(given.constants!))
-        expect(kernel.wgsl).toMatch(RegExp(`\\b${constant}\\b`));
+      for (const constant of Object.keys(prelude.constants!))
+        expect(wgsl).toMatch(RegExp(`\\b${constant}\\b`));
       expect(lines).toHaveLength(text.length);
       // Unrolling changes words only: without them a line is that of the file, or the brace of a loop.
       const marks = (line: string) => line.replace(/\w+/g, "").trim();
-      const came = text.map((line, i) => ({ line, source: file[lines[i]! - 1] }));
-      const prelude = came.filter(({ source }) => source === undefined).map(({ line }) => line);
-      expect(prelude.join("\n")).toMatch(/^((enable f16;|alias elem = f(32|16);|const \w+ = \d+u;)\n?)+$/);
+      const came = text.map((line, at) => ({ line, source: file[lines[at]! - 1] }));
+      const head = came.filter(({ source }) => source === undefined).map(({ line }) => line);
+      expect(head.join("\n")).toMatch(/^((enable \w+;|alias \w+ = [\w<>]+;|const \w+ = \d+u;)\n?)+$/);
       for (const { line, source } of came) {
         if (source?.endsWith("// unroll")) expect(line).toBe("{");
         else if (source !== undefined) expect(marks(line)).toBe(marks(source));
       }
-    },
-  );
+    }
+  });
 });
 
 describe("every call of every model", () => {
@@ -305,25 +374,18 @@ describe("every call of every model", () => {
       .flatMap(({ steps }) => steps.map(({ call }) => [callName(call), call] as const)),
   );
 
-  test.each(dtypes)("has a tuning within the limits that every device has, in %s", (dtype) => {
-    const homeless = [...modelCalls.values()].filter(({ kernel, shape }) => {
-      const { tunings, demand } = kernelOf(kernel);
-      return !Object.values(tunings).some((tuning) => {
-        const { threads, workgroupStorage } = demand(tuning, shape, dtype);
-        return threads <= 256 && workgroupStorage <= 16_384;
-      });
+  test.each(dtypes)("has a way to compute it within the limits that every device has, in %s", (dtype) => {
+    const homeless = [...modelCalls.values()].filter(({ kernel: name, shape }) => {
+      const kernel = kernelOf(name);
+      const everywhere = (choice: Choice) => {
+        const variant = variantOf(kernel, choice);
+        if (variant.unfit?.(choice.tuning, shape, dtype) !== undefined) return false;
+        const { threads, workgroupStorage, ...features } = variant.demand(choice.tuning, shape, dtype);
+        return threads <= 256 && workgroupStorage <= 16_384 && Object.keys(features).length === 0;
+      };
+      return kernel.unsupported?.(shape, dtype) !== undefined || !starts(kernel).some(everywhere);
     });
     expect(homeless.map(callName)).toEqual([]);
-  });
-
-  test("is dispatched in whole workgroups", () => {
-    for (const { kernel, shape } of modelCalls.values()) {
-      const { tunings, workgroups } = kernelOf(kernel);
-      for (const tuning of Object.values(tunings)) {
-        expect(Number.isInteger(workgroups(shape, tuning))).toBe(true);
-        expect(workgroups(shape, tuning)).toBeGreaterThan(0);
-      }
-    }
   });
 });
 
@@ -346,7 +408,7 @@ test("a grid holds every workgroup, is within the limit and wastes less than a r
 });
 
 describe("splitting", () => {
-  test.each(["matmul", "matvec"] as const)(
+  test.each(["matmul", "matvec", "swiglu"] as const)(
     "%s into rows of weights that start at a multiple of 64",
     (name) => {
       const size = fc.integer({ min: 1, max: 300_000 });
@@ -394,6 +456,86 @@ describe("splitting", () => {
         if (piece.kvHeads < kvHeads) expect(piece.batch).toBe(1);
       }),
     );
+  });
+});
+
+describe("stored numbers", () => {
+  const words = (seed: number, count: number) =>
+    Uint32Array.from({ length: count }, (_, i) => randomBits(seed, i));
+
+  test.each(["i8", "i4"] as const)(
+    "%s: random bits of the stream, as a decoder of the bytes reads them",
+    (element) => {
+      const read = decoder(element, words(7, 64).buffer);
+      const count = (64 * 32) / bitsOf[element];
+      const values = Array.from({ length: count }, (_, i) => storedAt(element, 7, i));
+      expect(values).toEqual(Array.from({ length: count }, (_, i) => read(i)));
+      const top = 2 ** (bitsOf[element] - 1);
+      expect(Math.min(...values)).toBeGreaterThanOrEqual(-top);
+      expect(Math.max(...values)).toBeLessThan(top);
+      expect(Math.min(...values)).toBeLessThan(-top / 2);
+    },
+  );
+
+  test("four neighbours lie in the four words of a vec4u, in the same bits", () => {
+    // Element k of a block of i4 is nibble k / 4 of word k % 4.
+    const four = new Uint32Array([0, 0x00000070, 0, 0xf0000000]);
+    const at = decoder("i4", four.buffer);
+    expect(at(5)).toBe(7);
+    expect(at(31)).toBe(-1);
+    expect(Array.from({ length: 32 }, (_, k) => at(k)).filter((value) => value !== 0)).toEqual([7, -1]);
+    // Element k of a block of i8 is byte k / 4 of word k % 4.
+    const bytes = decoder("i8", new Uint32Array([0, 0x00008000, 0, 0]).buffer);
+    expect(bytes(5)).toBe(-128);
+  });
+});
+
+describe("quantised weights", () => {
+  const shape = { M: 1, N: 2, K: 64 };
+
+  test.each([
+    ["q8_0", 2 * 64 + 2 * 2 * 2],
+    ["q4_0", 64 + 2 * 2 * 2],
+  ] as const)("%s moves its whole numbers, a scale for each 32 and f32 activations", (dtype, weights) => {
+    expect(kernelOf("matvec").work(shape, dtype)).toEqual({ flops: 256, bytes: weights + 4 * 64 + 4 * 2 });
+  });
+
+  test("are multiplied by the scale of their block", () => {
+    const scales = matrix([0.5, 2]);
+    const [one] = kernelOf("matvec").reference(
+      { ...shape, N: 1 },
+      [() => 1, (_, k) => (k < 32 ? 1 : 3), scales],
+      0,
+      [0],
+      "q4_0",
+    );
+    expect(one!.value).toBe(32 * 0.5 + 32 * 3 * 2);
+  });
+
+  test("need whole blocks of 32 along K", () => {
+    expect(kernelOf("matmul").unsupported?.({ M: 1, N: 1, K: 48 }, "q4_0")).toMatch(/K = 48/);
+    expect(kernelOf("matmul").unsupported?.({ M: 1, N: 1, K: 48 }, "f16")).toBeUndefined();
+  });
+
+  test("fill as much memory as GGML's blocks do: 34 and 18 bytes for 32 weights", () => {
+    for (const [dtype, block] of [
+      ["q8_0", 34],
+      ["q4_0", 18],
+    ] as const) {
+      const operands = kernelOf("matmul").operands({ M: 1, N: 10, K: 128 }, dtype);
+      const weights = operands.filter(({ role }) => role === "weights");
+      expect(weights.reduce((sum, operand) => sum + bytesOf(operand), 0)).toBe(10 * 4 * block);
+    }
+  });
+
+  test("meet activations rounded to eight bits, each block by its largest", () => {
+    const { rounded } = variantOf(kernelOf("matvec"), { variant: "packed", tuning: {} });
+    const x: Matrix = (_, k) => (k < 32 ? (k === 3 ? -1 : 0.26) : k === 40 ? 10 : 0);
+    const [bytes] = rounded!.inputs([x, () => 0, () => 0], shape);
+    expect(bytes!(0, 3)).toBe(-1);
+    expect(bytes!(0, 4)).toBeCloseTo(33 / 127, 12);
+    expect(bytes!(0, 40)).toBe(10);
+    expect(bytes!(0, 41)).toBe(0);
   });
 });
 

@@ -2,7 +2,8 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { divide, type Roofs } from "../../src/engine/pieces";
 import { type Call, kernelOf, workOf } from "../../src/kernels";
-import { bytesOf, type DType } from "../../src/kernels/kernel";
+import type { DType } from "../../src/kernels/elements";
+import { bytesOf } from "../../src/kernels/kernel";
 import { decode, modelConfig, modelIds, prefill } from "../../src/workloads";
 
 const fast: Roofs = { flops: 50e12, bandwidth: 3e12 };
@@ -10,16 +11,16 @@ const slow: Roofs = { flops: 20e9, bandwidth: 5e9 };
 
 /** Bytes that one dispatch takes from the weights' memory, and of its largest operand. */
 function bindings({ kernel, shape }: Call, dtype: DType) {
-  const operands = kernelOf(kernel).operands(shape);
+  const operands = kernelOf(kernel).operands(shape, dtype);
   const streamed = operands.filter(({ role }) => role === "weights" || role === "kv-cache");
-  const bytes = (list: typeof operands) => list.map((operand) => bytesOf(operand, dtype));
+  const bytes = (list: typeof operands) => list.map((operand) => bytesOf(operand));
   return {
     streamed: bytes(streamed).reduce((a, b) => a + b, 0),
     largest: Math.max(...bytes(operands)),
   };
 }
 
-const dtypes: DType[] = ["f32", "f16"];
+const dtypes: DType[] = ["f32", "f16", "q8_0", "q4_0"];
 const calls = modelIds.flatMap((id) =>
   [
     prefill(id, modelConfig(id), 512, 0),

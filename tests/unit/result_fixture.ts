@@ -2,7 +2,8 @@
 // derives from them can be worked out by hand.
 
 import { type Call, kernelOf, workOf } from "../../src/kernels";
-import type { DType } from "../../src/kernels/kernel";
+import { choiceName, defaultChoice } from "../../src/kernels/choices";
+import type { DType } from "../../src/kernels/elements";
 import { randomAt } from "../../src/kernels/random";
 import { type Plan, parsePlanWords, workloadsOf } from "../../src/plan";
 import type { Measurement, Outcome, Reference, Result, Timing } from "../../src/result";
@@ -12,6 +13,8 @@ import { callName } from "../../src/workloads";
 export const roofs = {
   f32: { flops: 10e12, bandwidth: 500e9 },
   f16: { flops: 20e12, bandwidth: 500e9 },
+  q8_0: { flops: 10e12, bandwidth: 500e9 },
+  q4_0: { flops: 10e12, bandwidth: 500e9 },
 } as const;
 
 /** Every call of the models reaches half of the compute roof or four fifths of the bandwidth roof. */
@@ -61,7 +64,8 @@ export const SUSTAINED = 1.1;
 
 /** A measured cell that streams memory, unless its kernel reads none. */
 export function measured(call: Call, dtype: DType, samples: readonly number[], sustain = 0): Measurement {
-  const { tunings, tolerance } = kernelOf(call.kernel);
+  const kernel = kernelOf(call.kernel);
+  const { tolerance } = kernel;
   const bound = tolerance(call.shape, dtype);
   const chance = (stream: number) => 0.5 + randomAt(stream, callName(call).length + samples.length);
   const streams = call.kernel !== "fma" && call.kernel !== "empty";
@@ -70,7 +74,7 @@ export function measured(call: Call, dtype: DType, samples: readonly number[], s
     status: "measured",
     call,
     dtype,
-    tuning: Object.keys(tunings)[0]!,
+    tuning: choiceName(kernel, defaultChoice(kernel)),
     piece: call,
     pieces: 1,
     rotation: streams ? 2 ** 28 : 0,
@@ -139,7 +143,7 @@ export function resultOf({ words = "", samples, instead }: Fixture = {}): Result
     }),
   );
   return {
-    schema: 2,
+    schema: 3,
     seed: 3_141_592_653,
     tool: { version: "0.1.0", commit: "3f81053" },
     createdAt: "2026-08-21T09:30:00.000Z",
@@ -191,11 +195,12 @@ export function resultOf({ words = "", samples, instead }: Fixture = {}): Result
         dtype: "f32",
         shapeClass: "1 rows",
         tried: {
-          "32 lanes, 4 teams of 4 rows": 1.25e-4,
-          "64 lanes, 2 rows": 1.5e-4,
-          "8 lanes, 8 rows": null,
+          "4x32 lanes, 4 rows": 1.25e-4,
+          "1x64 lanes, 2 rows": 1.5e-4,
+          "1x8 lanes, 8 rows": null,
         },
-        picked: "32 lanes, 4 teams of 4 rows",
+        picked: "4x32 lanes, 4 rows",
+        choice: { variant: "lanes", tuning: { LANES: 32, TEAMS: 4, ROWS: 4, SUBGROUP: 0 } },
       },
     ],
     outcomes,

@@ -1,10 +1,20 @@
 // Results as untidy as real ones: nothing about them is round or regular.
 
-import { kernelOf } from "../../src/kernels";
+import { type AnyCall, kernelOf } from "../../src/kernels";
+import { choiceName, starts, variantOf } from "../../src/kernels/choices";
+import type { DType } from "../../src/kernels/elements";
 import { type Outcome, type Result, stops } from "../../src/result";
 import { uniform } from "../../src/statistics";
 import { normal } from "./distributions";
 import { exactSeconds, resultOf } from "./result_fixture";
+
+/** The tunings that a search may begin with for a call. */
+const namesOf = ({ kernel: name, shape }: AnyCall, dtype: DType) => {
+  const kernel = kernelOf(name);
+  return starts(kernel)
+    .filter((choice) => variantOf(kernel, choice).unfit?.(choice.tuning, shape, dtype) === undefined)
+    .map((choice) => choiceName(kernel, choice));
+};
 
 /**
  * A result as untidy as a real one: noise of up to 5 % with heavy tails, tunings, parts and checks of all kinds, a
@@ -29,7 +39,7 @@ export function untidy(words: string, seed: number): Result {
     const { check, call, dtype } = outcome;
     // A tuning is picked for all calls of a class.
     const kind = `${call.kernel} ${dtype} ${"M" in call.shape && call.shape.M > 1}`;
-    tuned.set(kind, tuned.get(kind) ?? oneOf(Object.keys(kernelOf(call.kernel).tunings)));
+    tuned.set(kind, tuned.get(kind) ?? oneOf(namesOf(call, dtype)));
     return {
       ...outcome,
       tuning: tuned.get(kind)!,

@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { describe, expect, test } from "vitest";
 import { type Call, workOf } from "../../src/kernels";
-import type { DType } from "../../src/kernels/kernel";
+import type { DType } from "../../src/kernels/elements";
 import {
   attentionLayers,
   callName,

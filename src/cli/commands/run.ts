@@ -1,11 +1,11 @@
-import { closeSync, openSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { type Plan, parsePlanWords } from "../../plan";
 import type { Result } from "../../result";
 import { inspectBrowser, runInBrowser } from "../browser_host";
 import { Exit, ExitCode } from "../exit";
 import { inspectNode, runInNode } from "../node_host";
 import type { Options } from "../options";
-import { formatNamed, printReport } from "../output";
+import { checkWritable, formatNamed, printReport } from "../output";
 import { endProgress, showProgress } from "../progress";
 
 /** Refuses to go on where the adapter is a CPU. */
@@ -30,16 +30,6 @@ async function measured(plan: Plan, options: Options): Promise<Result> {
   const outcome = await runInBrowser(options, plan, showProgress, interrupt.signal);
   if (!outcome.ok) throw new Exit(ExitCode.environment, outcome.problem);
   return outcome.result;
-}
-
-/** Throws Exit where the result could not be written: better now than after minutes of measuring. */
-function checkWritable(out: string | undefined): void {
-  if (out === undefined) return;
-  try {
-    closeSync(openSync(out, "a"));
-  } catch (error) {
-    throw new Exit(ExitCode.usage, `--out ${out}: ${error instanceof Error ? error.message : error}`);
-  }
 }
 
 /** What the outcomes of the plan's own calls come down to. */

@@ -1,0 +1,125 @@
+// Our own side: the engine's kernels, tuned on this device, as contenders.
+
+import { check } from "../engine/check";
+import { systemClock } from "../engine/clock";
+import { type Gpu, openDevice } from "../engine/device";
+import { efforts } from "../engine/effort";
+import { alwaysVisible, type Host } from "../engine/host";
+import { atOnePlace, type Launch, prepare, readBack } from "../engine/launch";
+import { createTimer, type Timer } from "../engine/timer";
+import { candidates, tune } from "../engine/tune";
+import { allocateWeights } from "../engine/weights";
+import { type AnyShape, type Call, kernelOf } from "../kernels";
+import { bytesOf, type DType, sizeOf } from "../kernels/kernel";
+import type { HostInfo } from "../result";
+import type { OwnContender } from "./compare_task";
+import type { Contender, Done } from "./contender";
+import type { Task } from "./tasks";
+
+/** Peers may take seconds for a task; the engine gives a device up much earlier. */
+const DEADLINE_SECONDS = 120;
+
+/** Dispatches per submit: none keeps the queue busy for long. */
+const PER_SUBMIT = 32;
+
+export interface OwnEngine {
+  readonly gpu: Gpu;
+  readonly timer: Timer;
+}
+
+/** Waits as the engine does: not for ever, and in Firefox not for its slow timer. */
+export const doneOn =
+  ({ device, await: answered }: Gpu): Done =>
+  () =>
+    answered(device.queue.onSubmittedWorkDone(), "what was submitted");
+
+export async function openEngine(info: HostInfo): Promise<OwnEngine> {
+  const host: Host = {
+    gpu: navigator.gpu,
+    info,
+    clock: systemClock,
+    visibility: alwaysVisible,
+    deadlineSeconds: DEADLINE_SECONDS,
+  };
+  const gpu = await openDevice(host);
+  return { gpu, timer: createTimer(gpu) };
+}
+
+/** Whether the engine's kernels know a type of weights. */
+const isDType = (weights: string): weights is DType => Object.hasOwn(sizeOf, weights);
+
+/** A launch as a contender: it rotates through the memory that it was prepared with. */
+export function contenderOf({ gpu }: OwnEngine, launch: Launch, destroy: () => void): Contender {
+  const { device } = gpu;
+  const done = doneOn(gpu);
+  let next = 0;
+  const enqueue = (times: number) => {
+    for (let done = 0; done < times; done += PER_SUBMIT) {
+      const count = Math.min(PER_SUBMIT, times - done);
+      const encoder = device.createCommandEncoder();
+      const pass = encoder.beginComputePass();
+      launch.encode(pass, next, count);
+      pass.end();
+      device.queue.submit([encoder.finish()]);
+      next += count;
+    }
+  };
+  return {
+    unit: 1,
+    async run(times) {
+      enqueue(times);
+      await done();
+    },
+    async read() {
+      enqueue(1);
+      const { operand, buffer } = launch.output;
+      return new Float32Array(await readBack(gpu, buffer, bytesOf(operand, launch.dtype)));
+    },
+    destroy,
+  };
+}
+
+/** The tuning that is fastest here, on these weights. */
+export async function tuned(
+  { gpu, timer }: OwnEngine,
+  weights: Parameters<typeof tune>[2],
+  call: Pick<Call, "kernel"> & { shape: AnyShape },
+  dtype: DType,
+): Promise<string> {
+  const names = candidates(gpu, call, dtype, efforts.standard);
+  const { record } = await tune(gpu, timer, weights, call, dtype, names);
+  return record.picked;
+}
+
+/** Our own kernel for a task, in its fastest tuning, on weights that stay where they are, as the peers' do. */
+export async function prepareOwn(
+  engine: OwnEngine,
+  { call, weights: type }: Task,
+): Promise<OwnContender | { readonly unavailable: string }> {
+  if (!isDType(type)) return { unavailable: `Tokenroof has no kernels for ${type}` };
+  const { gpu, timer } = engine;
+  const streamed = kernelOf(call.kernel)
+    .operands(call.shape)
+    .filter(({ role }) => role === "weights" || role === "kv-cache");
+  // Pieces begin at multiples of 256 bytes.
+  const bytes = streamed.reduce((sum, operand) => sum + Math.ceil(bytesOf(operand, type) / 256) * 256, 0);
+  const weights = await allocateWeights(gpu, type, bytes);
+  try {
+    const tuning = await tuned(engine, weights, call, type);
+    const launch = atOnePlace(await prepare(gpu, weights, call, type, tuning));
+    await check(gpu, timer, launch);
+    const destroy = () => {
+      launch.destroy();
+      weights.destroy();
+    };
+    return {
+      variant: tuning,
+      arithmetic: type === "f32" ? "f32" : "int8 activations",
+      contender: contenderOf(engine, launch, destroy),
+      inputs: launch.inputs(0),
+    };
+  } catch (error) {
+    weights.destroy();
+    throw error;
+  }
+}

@@ -1,0 +1,15 @@
+// Which adapter a test runs on. vitest.config.ts says it for each browser that it starts: Chromium on lavapipe calls
+// itself SwiftShader.
+
+import { inject } from "vitest";
+
+/** Software adapters, and whatever GPU the machine has. */
+export type Adapter = "swiftshader" | "llvmpipe" | "lavapipe" | "hardware";
+
+declare module "vitest" {
+  interface ProvidedContext {
+    adapter: Adapter;
+  }
+}
+
+export const adapter = inject("adapter");
