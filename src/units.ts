@@ -45,6 +45,8 @@ const prefixed =
   };
 
 export const flopRate = prefixed("FLOP/s");
+/** Of whole numbers. */
+export const operationRate = prefixed("OP/s");
 export const byteRate = prefixed("B/s");
 
 /** Tokens per second, unscaled: people compare these across machines. */

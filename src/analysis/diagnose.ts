@@ -6,7 +6,7 @@ import { callName } from "../workloads";
 import { mayBeCached, safeRotation } from "./cache_knee";
 import { secondsPerCall } from "./estimate";
 import { odditiesOf } from "./oddities";
-import { measuredRoof } from "./roofline";
+import { isProbe, measuredRoof } from "./roofline";
 import { isSlowed, slowdown } from "./throttling";
 import { throughputs } from "./throughput";
 
@@ -127,8 +127,7 @@ function roofs(result: Result, measured: readonly Measurement[]): Finding[] {
   const above = measured.filter((cell) => {
     const { call, dtype } = cell;
     const roof = measuredRoof(result, dtype);
-    if (roof === undefined || call.kernel === "fma" || call.kernel === "read" || call.kernel === "copy")
-      return false;
+    if (roof === undefined || isProbe(call.kernel)) return false;
     const { flops, bytes } = workOf(call, dtype);
     return Math.max(flops / roof.flops, bytes / roof.bandwidth) > ABOVE_ROOF * secondsPerCall(cell).value;
   });

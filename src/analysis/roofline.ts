@@ -2,7 +2,7 @@
 // traffic at the bandwidth roof (Williams, Waterman & Patterson, CACM 52:4, 2009).
 
 import { type Chip, type Figure, type Format, flopsFor, isVerified } from "../chips/chip";
-import { workOf } from "../kernels";
+import { type KernelName, workOf } from "../kernels";
 import type { DType } from "../kernels/elements";
 import type { Work } from "../kernels/kernel";
 import type { Result } from "../result";
@@ -38,32 +38,60 @@ export function rooflineSeconds(workload: Workload, roof: Roof, dtype: DType): n
   }, 0);
 }
 
-/** What a probe reached: FLOP/s for fma, byte/s for read and copy. */
-export function probeRate(
-  result: Result,
-  probe: "fma" | "read" | "copy",
-  dtype: DType,
-): Estimate | undefined {
+/** Probes of arithmetic, by fused multiply-adds, matrix units and products of four bytes at once; and of memory. */
+export const arithmeticProbes = ["fma", "mma", "dot"] as const;
+export const memoryProbes = ["read", "copy"] as const;
+export type Probe = (typeof arithmeticProbes)[number] | (typeof memoryProbes)[number];
+
+const isArithmetic = (probe: Probe): boolean => arithmeticProbes.some((each) => each === probe);
+
+/** Whether a kernel is no part of a model, but measures the device. */
+export const isProbe = (kernel: KernelName): boolean =>
+  [...arithmeticProbes, ...memoryProbes].some((each) => each === kernel);
+
+/** What a probe reached: FLOP/s in arithmetic, of which a product of whole numbers counts as two, or byte/s. */
+export function probeRate(result: Result, probe: Probe, dtype: DType): Estimate | undefined {
   // A call that the plan asked for is no probe: it may be small enough to stay in a cache.
   const asked = new Set(result.workloads.flatMap(({ steps }) => steps.map(({ call }) => callName(call))));
   const rates = result.outcomes.flatMap((outcome) => {
     if (outcome.status !== "measured" || outcome.call.kernel !== probe || outcome.dtype !== dtype) return [];
     if (asked.has(callName(outcome.call))) return [];
     const { flops, bytes } = workOf(outcome.call, dtype);
-    return [rateOf(probe === "fma" ? flops : bytes, secondsPerCall(outcome))];
+    return [rateOf(isArithmetic(probe) ? flops : bytes, secondsPerCall(outcome))];
   });
   return rates.sort((a, b) => b.value - a.value)[0];
 }
 
 /**
- * The measured roof of the result's own device, where both probes succeeded. Bytes are bytes: bandwidth is the
- * best of either type. A kernel of f16 operands may compute in f32, where that is faster.
+ * The arithmetic that kernels of a type may choose from, as probes in types: f16 may be multiplied in f32 where that is
+ * faster, and whole numbers as they are or unpacked to f32.
+ */
+function arithmeticOf(dtype: DType): (readonly [probe: Probe, dtype: DType])[] {
+  const f32 = [
+    ["fma", "f32"],
+    ["mma", "f32"],
+  ] as const;
+  if (dtype === "f32") return [...f32];
+  if (dtype === "f16") return [["fma", "f16"], ["mma", "f16"], ...f32];
+  return [
+    ["fma", "f32"],
+    ["dot", "q8_0"],
+    ["dot", "q4_0"],
+  ];
+}
+
+/**
+ * The measured roof of the result's own device, where its probes succeeded: the best arithmetic that the type's kernels
+ * may use. Bytes are bytes: bandwidth is the best of either type.
  */
 export function measuredRoof(result: Result, dtype: DType): Roof | undefined {
-  const best = (probe: "fma" | "read", types: readonly DType[]) =>
-    Math.max(0, ...types.map((type) => probeRate(result, probe, type)?.value ?? 0));
-  const flops = best("fma", dtype === "f16" ? ["f16", "f32"] : ["f32"]);
-  const bandwidth = best("read", ["f16", "f32"]);
+  const best = (probes: readonly (readonly [Probe, DType])[]) =>
+    Math.max(0, ...probes.map(([probe, type]) => probeRate(result, probe, type)?.value ?? 0));
+  const flops = best(arithmeticOf(dtype));
+  const bandwidth = best([
+    ["read", "f16"],
+    ["read", "f32"],
+  ]);
   return flops > 0 && bandwidth > 0 ? { flops, bandwidth } : undefined;
 }
 

@@ -125,17 +125,22 @@ function compare(launch: Launch, bytes: ArrayBuffer, dispatch: number, budget: B
     }
   }
 
-  const { rounded } = variantOf(kernel, launch.choice);
+  const { shape, dtype, choice } = launch;
+  const variant = variantOf(kernel, choice);
+  const { rounded } = variant;
   const given = launch.inputs(dispatch);
-  const inputs = rounded?.inputs(given, launch.shape) ?? given;
-  const tolerance = kernel.tolerance(launch.shape, launch.dtype) + (rounded?.slack(launch.shape) ?? 0);
+  const inputs = rounded?.inputs(given, shape) ?? given;
+  const tolerance =
+    kernel.tolerance(shape, dtype) +
+    (rounded?.slack(shape) ?? 0) +
+    (variant.slack?.(choice.tuning, shape, dtype) ?? 0);
   const { spots: chosen, coverage } = spots(launch, budget);
   let worst = 0;
   let elements = 0;
   for (const [row, set] of chosen) {
     const columns = [...set];
     elements += columns.length;
-    kernel.reference(launch.shape, inputs, row, columns, launch.dtype).forEach(({ value, magnitude }, i) => {
+    kernel.reference(shape, inputs, row, columns, dtype).forEach(({ value, magnitude }, i) => {
       const column = columns[i]!;
       // The output's own rounding is not the arithmetic's error, nor is a tiny number that was flushed to zero.
       const storing =

@@ -56,6 +56,8 @@ export interface Gpu {
   has(feature: GPUFeatureName): boolean;
   /** Lanes of a subgroup where they are always as many; 0 where they vary, or there are no subgroups. */
   readonly subgroupSize: number;
+  /** Most lanes that a subgroup may have; 0 where there are no subgroups. */
+  readonly largestSubgroup: number;
   readonly packedDot: boolean;
   /** What subgroups multiply in one instruction. */
   readonly matrixUnits: readonly MatrixUnit[];
@@ -185,6 +187,7 @@ export async function openDevice(host: Host, seed = 1): Promise<Gpu> {
     limits,
     has: (feature) => device.features.has(feature),
     subgroupSize: subgroups.subgroupMinSize === subgroups.subgroupMaxSize ? subgroups.subgroupMaxSize : 0,
+    largestSubgroup: subgroups.subgroupMaxSize,
     packedDot,
     matrixUnits: matrixUnitsOf(adapter),
     mobile: hostInfo.mobile,
@@ -236,13 +239,19 @@ export function lacking(gpu: Gpu, demand: Demand): string | undefined {
     return `${threads} threads are more than a workgroup has`;
   if (workgroupStorage > limits.maxComputeWorkgroupStorageSize)
     return `${workgroupStorage} bytes are more than workgroup memory has`;
-  if (subgroup !== undefined && subgroup !== gpu.subgroupSize)
-    return `subgroups do not have ${subgroup} lanes`;
+  const lanes = matrix === undefined ? gpu.subgroupSize : gpu.largestSubgroup;
+  if (subgroup !== undefined && subgroup !== lanes) return `subgroups do not have ${subgroup} lanes`;
   if (packedDot && !gpu.packedDot) return `no ${PACKED_DOT}`;
-  const same = (unit: MatrixUnit) =>
-    matrix !== undefined &&
-    (["element", "result", "M", "N", "K"] as const).every((field) => unit[field] === matrix[field]);
-  return matrix !== undefined && !gpu.matrixUnits.some(same) ? "no such matrix unit" : undefined;
+  if (matrix === undefined) return undefined;
+  const has = (wanted: MatrixUnit) =>
+    gpu.matrixUnits.some((unit) =>
+      (["element", "result", "M", "N", "K"] as const).every((field) => unit[field] === wanted[field]),
+    );
+  if (!has(matrix)) return "no such matrix unit";
+  // Sums in f16 lose what kernels promise; only where there are no others are they worth having.
+  return matrix.result === "f16" && has({ ...matrix, result: "f32" })
+    ? "this matrix unit sums in f32 as well"
+    : undefined;
 }
 
 /**

@@ -42,6 +42,15 @@ export const atOnePlace = (launch: Launch): Launch => ({
   encode: (pass, _from, count) => launch.encode(pass, 0, count, 0),
 });
 
+/** The same launch with its dispatches on the memory of the first `places` of the rotation, by turns. */
+export const atPlaces = (launch: Launch, places: number): Launch => ({
+  ...launch,
+  inputs: (dispatch) => launch.inputs(dispatch % places),
+  encode(pass, from, count, step = 1) {
+    for (let i = 0; i < count; i++) launch.encode(pass, (from + i * step) % places, 1);
+  },
+});
+
 /** Writes activations: seeded random numbers, zero in the padding. */
 function uploadActivations(gpu: Gpu, operand: Operand, buffer: GPUBuffer, seed: number): Matrix {
   const stride = strideOf(operand.columns);

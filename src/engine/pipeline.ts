@@ -5,6 +5,7 @@ import type { Stage } from "../kernels/kernel";
 import { render, type Source } from "../kernels/prelude";
 import type { Span } from "../result";
 import { type Gpu, lacking } from "./device";
+import { inItsSyntax } from "./matrix_syntax";
 
 /** What a choice of a kernel is compiled to. */
 export interface Compiled {
@@ -91,7 +92,7 @@ async function compileSource(
   shader: string,
   { code, lines }: Source,
 ): Promise<GPUComputePipeline> {
-  const module = gpu.device.createShaderModule({ label: name, code });
+  const module = gpu.device.createShaderModule({ label: name, code: await inItsSyntax(gpu, code) });
   const descriptor = { label: name, layout: "auto", compute: { module, entryPoint: "main" } } as const;
   try {
     return await gpu.await(gpu.device.createComputePipelineAsync(descriptor), `compiling ${name}`);

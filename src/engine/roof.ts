@@ -1,14 +1,17 @@
-// The probes that give this device's own roof: arithmetic alone, reading alone, copying. Each is swept
-// over shapes and tunings, and the fastest is measured like any other cell.
+// The probes that give this device's own roof: arithmetic alone, in each way that kernels may do it, reading alone,
+// copying. Each is swept over shapes and tunings, and the fastest is measured like any other cell.
 
 import { type Call, kernelOf, workOf } from "../kernels";
 import { type Choice, choiceName, defaultChoice } from "../kernels/choices";
-import { activationsOf, bitsOf, type DType } from "../kernels/elements";
+import { MAX_DOT_STEPS } from "../kernels/dot";
+import { activationsOf, bitsOf, type DType, quantsOf } from "../kernels/elements";
 import { MAX_STEPS } from "../kernels/fma";
+import { MAX_MMA_STEPS } from "../kernels/mma";
 import type { TuningRecord } from "../result";
 import type { Gpu } from "./device";
 import type { Effort } from "./effort";
 import { prepare } from "./launch";
+import { fittingStarts } from "./pipeline";
 import type { Timer } from "./timer";
 import { candidates, HOPELESS, quickTime, tune } from "./tune";
 import { largestPiece, type Weights } from "./weights";
@@ -16,10 +19,10 @@ import { largestPiece, type Weights } from "./weights";
 const MIB = 2 ** 20;
 
 /** A dispatch of arithmetic should take about this long: far above its own cost, far below a watchdog. */
-const FMA_SECONDS = 0.004;
+const ARITHMETIC_SECONDS = 0.004;
 
 /** Calls at which a tuning that does not suit this device shows without costing seconds. */
-const trials: Partial<Record<"fma" | "read" | "copy", Call>> = {
+const trials: Partial<Record<Probe, Call>> = {
   read: { kernel: "read", shape: { groups: 128, words: 64 } },
   copy: { kernel: "copy", shape: { words: 2 ** 13 } },
 };
@@ -27,19 +30,50 @@ const trials: Partial<Record<"fma" | "read" | "copy", Call>> = {
 /** Where each sweep begins: small enough for any device. */
 export const firstCalls = {
   fma: { kernel: "fma", shape: { invocations: 8192, chains: 4, steps: 64 } },
+  dot: { kernel: "dot", shape: { invocations: 8192, chains: 4, steps: 64 } },
+  mma: { kernel: "mma", shape: { subgroups: 64, chains: 4, steps: 64, M: 8, N: 8, K: 8 } },
   read: { kernel: "read", shape: { groups: 512, words: 1024 } },
   copy: { kernel: "copy", shape: { words: 2 ** 20 } },
 } as const satisfies Record<string, Call>;
 
-/** Sizes the recurrence so that one dispatch takes a few ms here, whatever the device. */
-async function fmaCalls(gpu: Gpu, timer: Timer, dtype: DType): Promise<Call[]> {
-  const launch = await prepare(gpu, undefined, firstCalls.fma, dtype, defaultChoice(kernelOf("fma")));
+/** How many times longer a dispatch of a probe's first call may take than it does with the first choice that suits it. */
+async function growthOf(gpu: Gpu, timer: Timer, call: Call, dtype: DType): Promise<number> {
+  const [choice] = fittingStarts(gpu, call.kernel, call.shape, dtype);
+  const launch = await prepare(gpu, undefined, call, dtype, choice ?? defaultChoice(kernelOf(call.kernel)));
   const seconds = await quickTime(timer, launch).finally(launch.destroy);
-  let growth = FMA_SECONDS / seconds;
-  const steps = Math.max(16, Math.min(MAX_STEPS[activationsOf[dtype]], Math.round((64 * growth) / 8) * 8));
-  growth /= steps / 64;
-  const invocations = Math.max(1024, Math.min(2 ** 20, 2 ** Math.round(Math.log2(8192 * growth))));
-  return [2, 4, 6, 8].map((chains) => ({ kernel: "fma", shape: { invocations, chains, steps } }));
+  return ARITHMETIC_SECONDS / seconds;
+}
+
+/** More steps first, then more of what `width` counts, from 2^`least` to 2^`most`: powers of two, which every workgroup divides. */
+function sized(growth: number, mostSteps: number, width: number, [least, most]: readonly [number, number]) {
+  const steps = Math.max(16, Math.min(mostSteps, Math.round((64 * growth) / 8) * 8));
+  const wanted = Math.log2((width * growth * 64) / steps);
+  return { steps, width: 2 ** Math.max(least, Math.min(most, Math.round(wanted))) };
+}
+
+/** Sizes the recurrence so that one dispatch takes a few ms here, whatever the device. */
+async function chainCalls(gpu: Gpu, timer: Timer, kernel: "fma" | "dot", dtype: DType): Promise<Call[]> {
+  const first = firstCalls[kernel];
+  const growth = await growthOf(gpu, timer, first, dtype);
+  const mostSteps = kernel === "fma" ? MAX_STEPS[activationsOf[dtype]] : MAX_DOT_STEPS;
+  const { steps, width: invocations } = sized(growth, mostSteps, first.shape.invocations, [10, 20]);
+  const chains = kernel === "fma" ? [2, 4, 6, 8] : [4, 8, 16];
+  return chains.map((chains) => ({ kernel, shape: { invocations, chains, steps } }));
+}
+
+/** The same for every size of matrix that this device multiplies. */
+async function mmaCalls(gpu: Gpu, timer: Timer, dtype: DType): Promise<Call[]> {
+  const calls = new Map<string, Call>();
+  for (const { element, M, N, K } of gpu.matrixUnits) {
+    const size = `${M}x${N}x${K}`;
+    if (element !== dtype || calls.has(size)) continue;
+    const { kernel, shape } = firstCalls.mma;
+    const growth = await growthOf(gpu, timer, { kernel, shape: { ...shape, M, N, K } }, dtype);
+    const { steps, width: subgroups } = sized(growth, MAX_MMA_STEPS, shape.subgroups, [4, 12]);
+    for (const chains of [8, 4, 2, 16])
+      calls.set(`${size} ${chains}`, { kernel, shape: { subgroups, chains, steps, M, N, K } });
+  }
+  return [...calls.values()];
 }
 
 /** What a dispatch streams where there is no search for the fastest: enough to see that it works. */
@@ -71,7 +105,22 @@ function copyCalls(gpu: Gpu, weights: Weights, effort: Effort): Call[] {
 }
 
 export type Probe = keyof typeof firstCalls;
-export const probes: readonly Probe[] = ["fma", "read", "copy"];
+
+/** What is probed before anything in this type is measured: each in the type that kernels of this one compute or stream in. */
+export function probesOf(dtype: DType): { readonly probe: Probe; readonly dtype: DType }[] {
+  const floats = activationsOf[dtype];
+  const own = (["fma", "mma", "read", "copy"] as const).map((probe) => ({ probe, dtype: floats }));
+  return quantsOf[dtype] === undefined ? own : [...own, { probe: "dot", dtype }];
+}
+
+/** Probes of memory, which read weights. */
+export const isStreaming = (probe: Probe): probe is "read" | "copy" => probe === "read" || probe === "copy";
+
+/** Whether this device has what a probe measures. */
+export function hasProbe(gpu: Gpu, probe: Probe, dtype: DType): boolean {
+  if (probe === "dot") return gpu.packedDot;
+  return probe !== "mma" || gpu.matrixUnits.some(({ element }) => element === dtype);
+}
 
 /** The call and the way to compute it at which a probe is fastest here. */
 export interface BestProbe {
@@ -83,19 +132,34 @@ export interface BestProbe {
 /** Of the time for tuning a kernel, what the search at a probe's best shape may take. */
 const CLIMB_SHARE = 1 / 3;
 
-/** Sweeps a probe, as far as `effort` goes. Throws when no variant of it passes its check. */
+/** The calls at which a probe may be fastest. */
+async function callsOf(
+  gpu: Gpu,
+  timer: Timer,
+  weights: Weights | undefined,
+  probe: Probe,
+  dtype: DType,
+  effort: Effort,
+): Promise<Call[]> {
+  if (probe === "mma") return mmaCalls(gpu, timer, dtype);
+  if (!isStreaming(probe)) return chainCalls(gpu, timer, probe, dtype);
+  if (weights === undefined) throw new Error(`${probe} has no weights to stream`);
+  return (probe === "read" ? readCalls : copyCalls)(gpu, weights, effort);
+}
+
+/**
+ * Sweeps a probe, as far as `effort` goes; those of arithmetic need no weights. Throws when no variant of it passes its
+ * check.
+ */
 export async function sweep(
   gpu: Gpu,
   timer: Timer,
-  weights: Weights,
+  weights: Weights | undefined,
   probe: Probe,
+  dtype: DType,
   effort: Effort,
 ): Promise<BestProbe> {
-  const { dtype } = weights;
-  const calls =
-    probe === "fma"
-      ? await fmaCalls(gpu, timer, dtype)
-      : (probe === "read" ? readCalls : copyCalls)(gpu, weights, effort);
+  const calls = await callsOf(gpu, timer, weights, probe, dtype, effort);
   const records: TuningRecord[] = [];
   let best: { readonly call: Call; readonly choice: Choice; readonly rate: number } | undefined;
   let promising: readonly Choice[] | undefined;
@@ -104,7 +168,7 @@ export async function sweep(
     const found = await tune(gpu, timer, weights, call, dtype, { from, seconds, disloyal: true });
     records.push({ ...found.record, shapeClass: Object.values(call.shape).join("x") });
     const { flops, bytes } = workOf(call, dtype);
-    const rate = (probe === "fma" ? flops : bytes) / found.secondsPerDispatch;
+    const rate = (isStreaming(probe) ? bytes : flops) / found.secondsPerDispatch;
     if (call !== trials[probe] && (best === undefined || rate > best.rate))
       best = { call, choice: found.choice, rate };
     return found;
@@ -112,7 +176,8 @@ export async function sweep(
 
   const trial = trials[probe];
   for (const call of [...(trial ? [trial] : []), ...(effort.search ? calls : calls.slice(0, 1))]) {
-    promising ??= candidates(gpu, call, dtype, effort);
+    // Matrices of another size are another search.
+    if (probe === "mma" || promising === undefined) promising = candidates(gpu, call, dtype, effort);
     const { record, secondsPerDispatch } = await search(call, promising, 0);
     // What is far behind at one shape is not tried at the next.
     const kernel = kernelOf(call.kernel);

@@ -16,7 +16,7 @@ import type { Host } from "./host";
 import { measure } from "./measure";
 import { divide, type Roofs } from "./pieces";
 import { unfit } from "./pipeline";
-import { firstCalls, type Probe, probes, sweep } from "./roof";
+import { firstCalls, hasProbe, isStreaming, type Probe, probesOf, sweep } from "./roof";
 import { isGone, openSession, type Session } from "./session";
 import { candidates, tune } from "./tune";
 import { largestPiece } from "./weights";
@@ -147,14 +147,12 @@ async function measureCall(
 /** Sweeps a probe and measures its best variant. The cache curve is taken along with the first one that reads. */
 async function measureProbe(session: Session, result: Result, probe: Probe, dtype: DType): Promise<Outcome> {
   const { gpu, timer } = session;
-  const weights = await session.weightsOf(dtype);
+  const weights = isStreaming(probe) ? await session.weightsOf(dtype) : undefined;
   const effort = efforts[result.plan.preset];
-  const { call, choice, records } = await sweep(gpu, timer, weights, probe, effort);
+  const { call, choice, records } = await sweep(gpu, timer, weights, probe, dtype, effort);
   result.tunings.push(...records);
-  if (effort.cacheHot && probe === "read" && result.cacheCurve.length === 0) {
-    const largest = Math.min(largestPiece(gpu), weights.bytes / 2, 2 ** 28);
-    result.cacheCurve = await cacheCurve(gpu, timer, weights, choice, largest);
-  }
+  if (effort.cacheHot && probe === "read" && weights !== undefined && result.cacheCurve.length === 0)
+    result.cacheCurve = await cacheCurve(session, weights, choice);
   return measure(session, { call, piece: call, pieces: 1, dtype, choice }, effort);
 }
 
@@ -170,7 +168,7 @@ function roofsOf({ outcomes }: Result, dtype: DType): Roofs {
         return [];
       if (outcome.timing.kind !== "spans") return [];
       const { flops, bytes } = workOf(outcome.call, outcome.dtype);
-      return [(probe === "fma" ? flops : bytes) / median(samplesOf(outcome.timing, outcome.clock))];
+      return [(isStreaming(probe) ? bytes : flops) / median(samplesOf(outcome.timing, outcome.clock))];
     });
     return rates.length === 0 ? guess : Math.max(...rates);
   };
@@ -180,13 +178,17 @@ function roofsOf({ outcomes }: Result, dtype: DType): Roofs {
 /** What a unit of a run measures: a probe, which finds its own call, or a call of the plan. */
 type Unit = { readonly dtype: DType; readonly call: Call; readonly probe?: Probe };
 
+/** What the probes of a plan's types have to find first, each once, before what is computed in the type. */
 function unitsOf(plan: Plan, calls: readonly Call[]): Unit[] {
-  const roofs = new Set<DType>();
+  const probed = new Set<string>();
   return plan.dtype.flatMap((dtype): Unit[] => {
-    const measured = roofs.has(activationsOf[dtype]) ? [] : probes;
-    roofs.add(activationsOf[dtype]);
+    const probes = probesOf(dtype).filter((each) => {
+      // Packed products are the same for whole numbers of any size.
+      const key = each.probe === "dot" ? each.probe : `${each.probe} ${each.dtype}`;
+      return !probed.has(key) && probed.add(key);
+    });
     return [
-      ...measured.map((probe) => ({ dtype: activationsOf[dtype], call: firstCalls[probe], probe })),
+      ...probes.map((each) => ({ ...each, call: firstCalls[each.probe] })),
       ...calls.map((call) => ({ dtype, call })),
     ];
   });
@@ -259,10 +261,11 @@ export async function run(
         session ??= await openSession(host, result, runBegan);
         const reason =
           unsupported(session.gpu, dtype) ?? kernelOf(call.kernel).unsupported?.(call.shape, dtype);
-        if (reason !== undefined) {
-          if (probe === undefined) result.outcomes.push({ status: "skipped", call, dtype, reason });
-        } else if (probe !== undefined) {
-          result.outcomes.push(await measureProbe(session, result, probe, dtype));
+        if (probe !== undefined) {
+          if (reason === undefined && hasProbe(session.gpu, probe, dtype))
+            result.outcomes.push(await measureProbe(session, result, probe, dtype));
+        } else if (reason !== undefined) {
+          result.outcomes.push({ status: "skipped", call, dtype, reason });
         } else {
           result.outcomes.push(await measureCall(session, result, call, dtype, roofsOf(result, dtype)));
         }

@@ -2,6 +2,7 @@
 
 import { attention } from "./attention";
 import { copy } from "./copy";
+import { dot } from "./dot";
 import type { DType } from "./elements";
 import { empty } from "./empty";
 import { fill } from "./fill";
@@ -9,10 +10,25 @@ import { fma } from "./fma";
 import type { Kernel, Work } from "./kernel";
 import { matmul } from "./matmul";
 import { matvec } from "./matvec";
+import { mma } from "./mma";
 import { read } from "./read";
+import { reread } from "./reread";
 import { swiglu } from "./swiglu";
 
-export const kernels = { matmul, matvec, swiglu, attention, fma, read, copy, fill, empty } as const;
+export const kernels = {
+  matmul,
+  matvec,
+  swiglu,
+  attention,
+  fma,
+  dot,
+  mma,
+  read,
+  reread,
+  copy,
+  fill,
+  empty,
+} as const;
 
 export type KernelName = keyof typeof kernels;
 export type ShapeOf<K extends KernelName> = (typeof kernels)[K] extends Kernel<infer S> ? S : never;

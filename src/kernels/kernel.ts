@@ -57,7 +57,7 @@ export interface Demand {
   readonly threads: number;
   /** Bytes of workgroup memory. */
   readonly workgroupStorage: number;
-  /** Threads that a subgroup must have, always; absent where it does not matter. */
+  /** Threads that a subgroup must have, always, or at most where it multiplies matrices; absent where it does not matter. */
   readonly subgroup?: number;
   /** Needs the WGSL feature packed_4x8_integer_dot_product. */
   readonly packedDot?: boolean;
@@ -114,6 +114,8 @@ export interface Variant<Shape, Tuning> {
     inputs(inputs: readonly Matrix[], shape: Shape): readonly Matrix[];
     slack(shape: Shape): number;
   };
+  /** What the kernel's tolerance grows by where this variant sums in less than f32. */
+  slack?(tuning: Tuning, shape: Shape, dtype: DType): number;
 }
 
 /** How a variant goes about it, whichever variant it is. */

@@ -71,6 +71,26 @@ export function render({ enable = [], alias = {}, constants = {} }: Prelude, wgs
   return { code: lines.map(({ text }) => text).join("\n"), lines: lines.map(({ number }) => number) };
 }
 
+const MATRIX_LOAD = /subgroupMatrixLoad<(\w+), (row|col)_major>\((&\w+), (.+), ([^,()]+)\);/g;
+const MATRIX_STORE = /subgroupMatrixStore<(row|col)_major>\((&\w+), (.+), ([^,()]+), ([^,()]+)\);/g;
+
+/**
+ * Loads and stores of subgroup matrices as Chromium read them at first: the order of elements as an argument. One to
+ * a line; strides are names or products of them.
+ */
+export const olderMatrixSyntax = (code: string): string =>
+  code
+    .replace(
+      MATRIX_LOAD,
+      (_, type, order, from, offset, stride) =>
+        `subgroupMatrixLoad<${type}>(${from}, ${offset}, ${order === "col"}, ${stride});`,
+    )
+    .replace(
+      MATRIX_STORE,
+      (_, order, to, offset, matrix, stride) =>
+        `subgroupMatrixStore(${to}, ${offset}, ${matrix}, ${order === "col"}, ${stride});`,
+    );
+
 /**
  * Folds a number of workgroups into a grid that respects the limit per dimension. Shaders find
  * their number as `group.y * grid.x + group.x` and return when it is past the last.

@@ -9,7 +9,7 @@ export type ReadShape = {
   readonly words: number;
 };
 
-type ReadTuning = {
+export type ReadTuning = {
   readonly THREADS: number;
   /** Loads in flight. */
   readonly LOADS: number;
@@ -20,13 +20,16 @@ type ReadTuning = {
 const described = ({ THREADS, LOADS, OWN }: ReadTuning, bytes: string) =>
   `${THREADS} threads, ${LOADS} ${OWN === 1 ? "own " : ""}loads${bytes}`;
 
+/** As many slices as there are groups. */
+const ALL_APART = 0;
+
 /** Both variants but for what one load is. */
 const sliced = (shader: string): Pick<Variant<ReadShape, ReadTuning>, "demand" | "stages" | "spot"> => ({
   demand: ({ THREADS }) => ({ threads: THREADS, workgroupStorage: THREADS * 16 }),
   stages: (tuning, { groups }, dtype) => [
     {
       shader,
-      prelude: preludeFor(activationsOf[dtype], tuning),
+      prelude: preludeFor(activationsOf[dtype], { ...tuning, SLICES: ALL_APART }),
       workgroups: groups,
       binds: ["data", "sums"],
     },
@@ -36,7 +39,8 @@ const sliced = (shader: string): Pick<Variant<ReadShape, ReadTuning>, "demand" |
 
 const THREADS = [4, 8, 16, 32, 64, 128, 256];
 
-const narrow: Variant<ReadShape, ReadTuning> = {
+/** One vec4 a load. */
+export const narrow: Variant<ReadShape, ReadTuning> = {
   ...sliced("read"),
   shaders: { read: wgsl },
   space: { THREADS, LOADS: [1, 2, 4, 8, 16], OWN: [0, 1] },
@@ -50,7 +54,7 @@ const narrow: Variant<ReadShape, ReadTuning> = {
 };
 
 /** 64 bytes a load: fewer bounds to check, and whole cache lines for a thread that walks by itself. */
-const wideLoads: Variant<ReadShape, ReadTuning> = {
+export const wideLoads: Variant<ReadShape, ReadTuning> = {
   ...sliced("read_wide"),
   shaders: { read_wide: wide },
   space: { THREADS, LOADS: [1, 2, 4, 8], OWN: [0, 1] },

@@ -5,7 +5,17 @@ import { probeRate } from "../analysis/roofline";
 import { wander } from "../analysis/throttling";
 import { intensity, type Throughput } from "../analysis/throughput";
 import type { Result } from "../result";
-import { byteRate, duration, estimated, flopRate, memory, percent, significant, tokenRate } from "../units";
+import {
+  byteRate,
+  duration,
+  estimated,
+  flopRate,
+  memory,
+  operationRate,
+  percent,
+  significant,
+  tokenRate,
+} from "../units";
 import { deviceName } from "./device_name";
 import type { Table } from "./report_types";
 import { cell, rateOfInterest } from "./wording";
@@ -44,18 +54,34 @@ export function workloadTable({ device }: Result, all: readonly Throughput[]): T
   };
 }
 
-/** What the probes reached. */
+/** What each probe measures, as a column's name, and how its rate is written. */
+const probeColumns = [
+  ["fma", "fma", flopRate],
+  ["mma", "matrix units", flopRate],
+  ["dot", "packed bytes", operationRate],
+  ["read", "read", byteRate],
+  ["copy", "copy", byteRate],
+] as const;
+
+/** What the probes reached: a row for each type, a column for each probe that there was. */
 export function roofTable(result: Result): Table {
+  const dtypes = [...new Set(result.outcomes.map(({ dtype }) => dtype))];
+  const rates = dtypes.map((dtype) => probeColumns.map(([probe]) => probeRate(result, probe, dtype)));
+  const shown = probeColumns.flatMap((column, i) =>
+    rates.some((row) => row[i] !== undefined) ? [{ column, i }] : [],
+  );
   return {
     title: "This device's own roof",
-    note: "The best of a sweep of probes: arithmetic in registers, reading, copying. Every share is a share of these.",
-    columns: ["type", "fma", "read", "copy"],
-    rows: (["f32", "f16"] as const).flatMap((dtype) => {
-      const rates = (["fma", "read", "copy"] as const).map((probe) => probeRate(result, probe, dtype));
-      if (rates.every((rate) => rate === undefined)) return [];
-      const texts = rates.map((rate, i) =>
-        rate === undefined ? "" : estimated(rate, i === 0 ? flopRate : byteRate),
-      );
+    note:
+      "The best of a sweep of probes: arithmetic in registers, in each way that this device has; reading; copying. Every " +
+      "share is a share of these, in each type of the fastest arithmetic that its kernels may use.",
+    columns: ["type", ...shown.map(({ column: [, name] }) => name)],
+    rows: dtypes.flatMap((dtype, row) => {
+      if (rates[row]!.every((rate) => rate === undefined)) return [];
+      const texts = shown.map(({ column: [, , scale], i }) => {
+        const rate = rates[row]![i];
+        return rate === undefined ? "" : estimated(rate, scale);
+      });
       return [[dtype, ...texts].map((text) => cell(text))];
     }),
   };

@@ -1,0 +1,98 @@
+import wgsl from "../../shaders/dot.wgsl?raw";
+import { activationsOf, type DType, quantsOf } from "./elements";
+import { type Kernel, pick, preludeFor, spotAt, type Variant } from "./kernel";
+
+export type DotShape = {
+  readonly invocations: number;
+  /** Independent recurrences per invocation: instruction-level parallelism. */
+  readonly chains: number;
+  /** Steps of each recurrence; a multiple of 8. */
+  readonly steps: number;
+};
+
+/** The reference goes through all steps of a recurrence. */
+export const MAX_DOT_STEPS = 1024;
+
+const MOST_CHAINS = 16;
+
+type DotTuning = { readonly THREADS: number };
+
+const chained: Variant<DotShape, DotTuning> = {
+  shaders: { dot: wgsl },
+  space: { THREADS: [8, 16, 32, 64, 128, 256] },
+  starts: [{ THREADS: 64 }, { THREADS: 256 }, { THREADS: 8 }],
+  describe: ({ THREADS }) => `${THREADS} threads`,
+  demand: ({ THREADS }) => ({ threads: THREADS, workgroupStorage: 0, packedDot: true }),
+  stages: ({ THREADS }, { chains, invocations }, dtype) => [
+    {
+      shader: "dot",
+      prelude: preludeFor(activationsOf[dtype], { CHAINS: chains, THREADS }),
+      workgroups: Math.ceil(invocations / THREADS),
+      binds: ["coefficients", "sums"],
+    },
+  ],
+  spot: ({ invocations }, { THREADS }, workgroup, choice) =>
+    spotAt(pick(workgroup * THREADS, THREADS, invocations, choice), 0),
+};
+
+/** A number's bits in f32. */
+const bitsOfFloat = (value: number): number => new Int32Array(Float32Array.of(value).buffer)[0]!;
+
+/** The low 24 bits of what the chains of an invocation come to, added up. */
+function sumOf({ chains, steps }: DotShape, factors: number, addend: number, invocation: number): number {
+  const factor = [24, 16, 8, 0].map((bit) => (factors << bit) >> 24);
+  let sum = 0;
+  for (let chain = 0; chain < chains; chain++) {
+    let x = (invocation * chains + chain) | 0;
+    for (let step = 0; step < steps; step++) {
+      x =
+        (((x << 24) >> 24) * factor[0]! +
+          ((x << 16) >> 24) * factor[1]! +
+          ((x << 8) >> 24) * factor[2]! +
+          (x >> 24) * factor[3]! +
+          addend) |
+        0;
+    }
+    sum = (sum + x) | 0;
+  }
+  return sum & 0xffffff;
+}
+
+/** Probe: products of four bytes at once in registers and nothing else. Its best rate is the roof of whole numbers. */
+export const dot: Kernel<DotShape> = {
+  fields: ["invocations", "chains", "steps"],
+  variants: { chained },
+  impossible({ chains, steps }) {
+    if (chains > MOST_CHAINS) return `dot has ${MOST_CHAINS} chains at most`;
+    return steps % 8 === 0 && steps <= MAX_DOT_STEPS
+      ? undefined
+      : `dot's steps are a multiple of 8, ${MAX_DOT_STEPS} at most`;
+  },
+  unsupported: (_shape, dtype: DType) =>
+    quantsOf[dtype] === undefined ? `this probe runs in q8_0 or q4_0, not in ${dtype}` : undefined,
+  shapeClass: ({ chains }) => `${chains} chains`,
+
+  operands: ({ invocations }, dtype) => [
+    { name: "coefficients", rows: 1, columns: 2, role: "activations", element: activationsOf[dtype] },
+    { name: "sums", rows: 1, columns: invocations, role: "output", element: "f32" },
+  ],
+
+  // Four products and four sums in each step.
+  work: ({ invocations, chains, steps }) => ({
+    flops: 8 * invocations * chains * steps,
+    bytes: 8 + 4 * invocations,
+  }),
+
+  products: ({ chains, steps }) => chains * steps,
+
+  reference(shape, [coefficients], _row, columns) {
+    const [factors, addend] = [0, 1].map((column) => bitsOfFloat(coefficients!(0, column)));
+    return columns.map((column) => ({
+      value: sumOf(shape, factors!, addend!, column),
+      magnitude: 2 ** 24,
+    }));
+  },
+
+  // Whole numbers, exactly.
+  tolerance: () => 0,
+};
