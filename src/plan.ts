@@ -41,6 +41,9 @@ export const callSchema = v.pipe(
   }),
 );
 
+/** How weights are stored. */
+export const dtypeSchema = v.picklist(dtypes);
+
 export const planSchema = v.strictObject({
   preset: v.picklist(presets),
   model: v.pipe(v.array(v.picklist(modelIds)), v.maxLength(16)),
@@ -52,7 +55,7 @@ export const planSchema = v.strictObject({
   depth: naturals(0, 2 ** 24),
   /** Sequences decoded at once; prefill reads one prompt at a time. */
   batch: naturals(1, 1024),
-  dtype: v.pipe(v.array(v.picklist(dtypes)), v.minLength(1), v.maxLength(4)),
+  dtype: v.pipe(v.array(dtypeSchema), v.minLength(1), v.maxLength(4)),
   /** Only these kernels of the workloads; all where empty. */
   kernel: v.pipe(v.array(v.picklist(kernelNames)), v.maxLength(16)),
   /** Single calls instead of a model: "kernel=matmul:512x512x512". */

@@ -45,16 +45,16 @@ function from1(result: Fields): Fields {
   };
 }
 
-/** Schema 3 records the choice that a tuning's name stands for. */
+/** Schema 3 records the choice that a tuning's name stands for, how long its search took and whether there was one. */
 const from2 = (result: Fields): Fields => ({
   ...result,
   schema: 3,
-  tunings: each(result.tunings, (record) => ({ ...record, choice: null })),
+  tunings: each(result.tunings, (record) => ({ ...record, choice: null, seconds: null, reused: false })),
 });
 
 /** A result of any earlier schema in the form of the newest. */
 export function migrate(input: unknown, schema: number): unknown {
   if (!isObject(input)) return input;
   const second = schema === 1 ? from1(input) : input;
-  return schema < 3 ? from2(second) : second;
+  return schema === 1 || schema === 2 ? from2(second) : second;
 }
