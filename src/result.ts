@@ -13,7 +13,7 @@ export const SCHEMA = 3;
 export const SPANS_PER_ROUND = 3;
 
 // Adapters, links and files may say anything; control characters would reach the reader's terminal.
-const text = v.pipe(
+export const text = v.pipe(
   v.string(),
   v.maxLength(400),
   v.transform((given) => given.replace(/\p{C}/gu, " ")),
@@ -225,6 +225,36 @@ const incidentSchema = v.strictObject({ at: seconds, says: text });
 /** Reading a working set of `bytes` again and again: seconds for all of it. */
 const cachePointSchema = v.strictObject({ bytes: whole(2 ** 40), seconds: positive });
 
+/** Far more than any search tries. */
+const MAX_TRIED = 2000;
+
+/** What a search for the best way to compute a kernel of one type and shape class has found. */
+export const tuningRecordSchema = v.strictObject({
+  kernel: text,
+  dtype: dtypeSchema,
+  shapeClass: text,
+  /** Seconds per dispatch of everything that was tried, null where it failed its check. */
+  tried: v.pipe(
+    v.record(text, v.nullable(seconds)),
+    v.check((tried) => Object.keys(tried).length <= MAX_TRIED, `more than ${MAX_TRIED} tries`),
+  ),
+  picked: text,
+  /** What was picked, as a search or a later run takes it up; null where it was not recorded. */
+  choice: v.nullable(
+    v.strictObject({
+      variant: text,
+      tuning: v.pipe(
+        v.record(text, v.pipe(v.number(), v.integer())),
+        v.check((tuning) => Object.keys(tuning).length <= 64, "more than 64 parameters"),
+      ),
+    }),
+  ),
+  /** How long the search took in this run, 0 where there was none; null where it was not recorded. */
+  seconds: v.nullable(seconds),
+  /** Known before the run, and used without a search. */
+  reused: v.boolean(),
+});
+
 export const resultSchema = v.strictObject({
   schema: v.literal(SCHEMA),
   tool: v.strictObject({ version: text, commit: text }),
@@ -258,23 +288,7 @@ export const resultSchema = v.strictObject({
     ),
     v.maxLength(64),
   ),
-  /** Per kernel, type and shape class: seconds per dispatch of every tuning tried, null where it failed its check. */
-  tunings: v.pipe(
-    v.array(
-      v.strictObject({
-        kernel: text,
-        dtype: dtypeSchema,
-        shapeClass: text,
-        tried: v.record(text, v.nullable(seconds)),
-        picked: text,
-        /** What was picked, as a search or a later run takes it up; null where it was not recorded. */
-        choice: v.nullable(
-          v.strictObject({ variant: text, tuning: v.record(text, v.pipe(v.number(), v.integer())) }),
-        ),
-      }),
-    ),
-    v.maxLength(200),
-  ),
+  tunings: v.pipe(v.array(tuningRecordSchema), v.maxLength(200)),
   outcomes: v.pipe(v.array(outcomeSchema), v.maxLength(2000)),
 });
 
@@ -291,7 +305,7 @@ export type CachePoint = v.InferOutput<typeof cachePointSchema>;
 export type OrderStatistics = v.InferOutput<typeof orderStatisticsSchema>;
 export type Measurement = v.InferOutput<typeof measuredSchema>;
 export type Outcome = v.InferOutput<typeof outcomeSchema>;
-export type TuningRecord = Result["tunings"][number];
+export type TuningRecord = v.InferOutput<typeof tuningRecordSchema>;
 
 /** Spans in threes. */
 export function roundsOf(spans: readonly Span[]): Span[][] {
@@ -317,6 +331,13 @@ export function samplesOf({ spans, setAside }: Spans, clock: Clock): number[] {
     });
 }
 
+/** What is wrong with a field, in one line with its path; `whole` is what the path begins at. */
+export function problemOf(issue: v.BaseIssue<unknown>, whole: string): string {
+  const path = issue.path?.map(({ key }) => String(key)).join(".") ?? whole;
+  const problem = `${path.slice(0, 120)}: ${issue.message.slice(0, 200)}`;
+  return problem.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, "\ufffd");
+}
+
 /** A result, or one line with the path and the reason. */
 export type ResultOutcome = { ok: true; result: Result } | { ok: false; problem: string };
 
@@ -333,8 +354,5 @@ export function parseResult(input: unknown): ResultOutcome {
     };
   const parsed = v.safeParse(resultSchema, migrate(input, schema), { abortEarly: true });
   if (parsed.success) return { ok: true, result: parsed.output };
-  const [issue] = parsed.issues;
-  const path = issue.path?.map(({ key }) => String(key)).join(".") ?? "result";
-  const problem = `${path.slice(0, 120)}: ${issue.message.slice(0, 200)}`;
-  return { ok: false, problem: problem.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, "\ufffd") };
+  return { ok: false, problem: problemOf(parsed.issues[0], "result") };
 }

@@ -45,11 +45,11 @@ function from1(result: Fields): Fields {
   };
 }
 
-/** Schema 3 records the choice that a tuning's name stands for. */
+/** Schema 3 records the choice that a tuning's name stands for, how long its search took and whether there was one. */
 const from2 = (result: Fields): Fields => ({
   ...result,
   schema: 3,
-  tunings: each(result.tunings, (record) => ({ ...record, choice: null })),
+  tunings: each(result.tunings, (record) => ({ ...record, choice: null, seconds: null, reused: false })),
 });
 
 /** A result of any earlier schema in the form of the newest. */

@@ -14,11 +14,12 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   plan: ["workloads", "kernels"],
   result: ["plan", "workloads", "result_migration", "statistics"],
   result_migration: [],
+  tuning_records: ["plan", "result"],
   statistics: [],
   chips: ["kernels"],
   analysis: ["result", "statistics", "workloads", "kernels", "chips"],
   report: ["analysis", "result", "statistics", "chips", "units"],
-  engine: ["result", "statistics", "plan", "workloads", "kernels"],
+  engine: ["result", "tuning_records", "statistics", "plan", "workloads", "kernels"],
   peers: ["engine", "result", "statistics", "kernels", "report", "units"],
   units: [],
 };

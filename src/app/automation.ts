@@ -3,13 +3,20 @@
 import type { Progress } from "../engine/run";
 import type { Plan } from "../plan";
 import type { Result } from "../result";
+import type { Tunings } from "../tuning_records";
 import type { InspectOutcome, RunOutcome, SelfTestOutcome } from "./worker";
+
+/** How a script's run differs from a person's. */
+export interface AutomationOptions {
+  /** Exported tunings, or a Result that holds them, instead of what this page knows. Without records all is tuned afresh. */
+  readonly tunings?: Tunings | Result;
+}
 
 export interface Automation {
   /** Runs a plan, given as words ("preset=quick pp=128") or as an object. Rejects with one line where it cannot. */
-  run(plan: string | Plan): Promise<Result>;
+  run(plan: string | Plan, options?: AutomationOptions): Promise<Result>;
   /** Like `run`, but says in its value what went wrong. */
-  runOutcome(plan: string | Plan): Promise<RunOutcome>;
+  runOutcome(plan: string | Plan, options?: AutomationOptions): Promise<RunOutcome>;
   /** Ends the run; what was finished becomes a partial result. */
   cancel(reason?: string): void;
   /** What the adapter says of itself. */

@@ -12,6 +12,7 @@ import { parsePlan, planPairs, workloadsOf } from "../plan";
 import { parseResult, type Result } from "../result";
 import { callName, type Workload } from "../workloads";
 import { asPartial, withFailedCell } from "./interruption";
+import { answered, deadline } from "./storage_deadline";
 
 /** What is stored. */
 export interface Marker {
@@ -38,27 +39,10 @@ const STORE = "run";
 const KEY = "last";
 const LOCK = "tokenroof-run";
 
-/** How long any answer of the browser's storage is waited for. */
-const DEADLINE_MS = 2000;
-
 const PAGE_ENDED = "the page was closed, reloaded or crashed while this ran";
 
 interface Schema extends DBSchema {
   run: { key: string; value: unknown };
-}
-
-/** The promise, or an error after the deadline; what comes later still is handed to `tooLate`. */
-function answered<T>(promise: Promise<T>, tooLate?: (value: T) => void): Promise<T> {
-  return new Promise((resolve, reject) => {
-    let late = false;
-    const timer = setTimeout(() => {
-      late = true;
-      reject(new Error("no answer"));
-    }, DEADLINE_MS);
-    promise
-      .then((value) => (late ? tooLate?.(value) : resolve(value)), reject)
-      .finally(() => clearTimeout(timer));
-  });
 }
 
 /** Takes the lock, and resolves with what lets go of it. Rejects where another tab keeps it. */
@@ -69,7 +53,7 @@ function lock(): Promise<() => void> {
       resolve(release);
       return released;
     };
-    navigator.locks.request(LOCK, { signal: AbortSignal.timeout(DEADLINE_MS) }, hold).catch(reject);
+    navigator.locks.request(LOCK, { signal: deadline() }, hold).catch(reject);
   });
 }
 

@@ -5,6 +5,7 @@ import * as Comlink from "comlink";
 import type { Progress } from "../engine/run";
 import type { Plan } from "../plan";
 import type { HostInfo, Result } from "../result";
+import type { KnownTuning } from "../tuning_records";
 import { watch } from "./heartbeat";
 import { asPartial, measuredCells, withFailedCell, withIncident } from "./interruption";
 import type { Engine, InspectOutcome, Order, RunOutcome, SelfTestOutcome } from "./worker";
@@ -19,6 +20,8 @@ export interface Run {
 export interface RunOptions {
   /** A partial result of the same plan to go on with. */
   readonly earlier?: Result | undefined;
+  /** Tunings known beforehand, of any device. */
+  readonly tunings: readonly KnownTuning[];
   /** Seconds without a sign of life after which a worker counts as dead. */
   readonly patienceSeconds: number;
   onProgress(progress: Progress): void;
@@ -29,7 +32,8 @@ export interface RunOptions {
 /** So many workers are started in place of dead ones before a cell is measured in between. */
 const MAX_RESTARTS = 3;
 
-const hostInfo = (): HostInfo => ({
+/** What the browser says of itself. */
+export const hostInfo = (): HostInfo => ({
   kind: "browser",
   agent: navigator.userAgent.slice(0, 400),
   crossOriginIsolated: globalThis.crossOriginIsolated,
@@ -58,7 +62,10 @@ interface LegEvents {
   onDeath(reason: string): void;
 }
 
-function startLeg(plan: Plan, earlier: Result | undefined, patienceSeconds: number, events: LegEvents): Leg {
+/** What a worker is to do. */
+type Task = Pick<Order, "plan" | "earlier" | "tunings">;
+
+function startLeg(task: Task, patienceSeconds: number, events: LegEvents): Leg {
   const worker = startWorker();
   const progress = new MessageChannel();
   let over = false;
@@ -89,7 +96,7 @@ function startLeg(plan: Plan, earlier: Result | undefined, patienceSeconds: numb
   worker.addEventListener("error", (event) => die(failure(event)));
   progress.port1.onmessage = unlessOver(({ data }: MessageEvent<Progress>) => events.onProgress(data));
   const engine = Comlink.wrap<Engine>(worker);
-  const order: Order = { plan, info: hostInfo(), hidden: isHidden(), earlier };
+  const order: Order = { ...task, info: hostInfo(), hidden: isHidden() };
   engine
     .run(order, Comlink.transfer(progress.port2, [progress.port2]))
     .then(ending(events.onOutcome), (error: unknown) => die(message(error)));
@@ -97,10 +104,12 @@ function startLeg(plan: Plan, earlier: Result | undefined, patienceSeconds: numb
 }
 
 /** Starts a run. */
-export function startRun(plan: Plan, { earlier, patienceSeconds, onProgress, onRestart }: RunOptions): Run {
+export function startRun(plan: Plan, { patienceSeconds, onProgress, onRestart, ...given }: RunOptions): Run {
+  const { earlier } = given;
   /** Everything so far, through all workers. */
   let kept = earlier;
   let cell: Progress["cell"] = null;
+  let { tunings } = given;
   let furthest = 0;
   let restarts = 0;
   let leg: Leg;
@@ -124,7 +133,7 @@ export function startRun(plan: Plan, { earlier, patienceSeconds, onProgress, onR
 
   const begin = () => {
     const measuredBefore = kept === undefined ? 0 : measuredCells(kept);
-    leg = startLeg(plan, kept, patienceSeconds, {
+    leg = startLeg({ plan, earlier: kept, tunings }, patienceSeconds, {
       onProgress(progress) {
         ({ result: kept, cell } = progress);
         // A new worker begins at the beginning, and passes over what is there already.
@@ -138,6 +147,9 @@ export function startRun(plan: Plan, { earlier, patienceSeconds, onProgress, onR
           kept = withIncident(kept, offset + elapsedSeconds(), `the worker died: ${reason}`);
           if (measuredCells(kept) > measuredBefore) restarts = 0;
         }
+        // Whatever killed it may have been a kernel that was known beforehand.
+        const { kernel } = cell?.call ?? {};
+        tunings = tunings.filter((each) => each.kernel !== kernel);
         cell = null;
         if (restarts === MAX_RESTARTS) {
           const times = `the worker died ${restarts + 1} times with no cell measured in between`;

@@ -7,11 +7,15 @@ import { defaultPlan, type Plan, parsePlan, parsePlanWords, planPairs, planSchem
 import { decodeLink, encodeLink } from "../report/link";
 import { report } from "../report/report";
 import type { Result } from "../result";
+import { type KnownTuning, parseTunings, tuningsFile } from "../tuning_records";
 import { adviceFor } from "./advice";
+import type { AutomationOptions } from "./automation";
 import { discardInterrupted, findInterrupted, type Marker } from "./crash_marker";
-import { inspect, type Run, runSelfTest } from "./engine_client";
+import { download } from "./download";
+import { hostInfo, inspect, type Run, runSelfTest } from "./engine_client";
 import { PATIENCE_SECONDS } from "./heartbeat";
 import { startKeptRun } from "./kept_run";
+import { keepTunings, noTunings } from "./known_tunings";
 import { type Actions, type Environment, type Mishaps, noMishaps, type State } from "./state";
 import { page } from "./views/page";
 import type { RunOutcome } from "./worker";
@@ -28,10 +32,12 @@ let state: State = {
   mishaps: noMishaps,
   interrupted: undefined,
   selfTest: { kind: "none" },
+  tunings: noTunings,
   shown: undefined,
   link: undefined,
 };
 let running: Run | undefined;
+const tuningKeeper = keepTunings((tunings) => update({ tunings }));
 
 function update(changes: Partial<State>): void {
   state = { ...state, ...changes };
@@ -45,8 +51,18 @@ function show(result: Result, shared: boolean): void {
 
 const isHidden = () => document.visibilityState === "hidden";
 
+interface StartOptions {
+  /** A run that was cut short, to go on with. */
+  readonly earlier?: Marker;
+  /** Instead of what this page knows. */
+  readonly tunings?: readonly KnownTuning[];
+}
+
 /** Starts a run, or goes on with an earlier one, and shows what comes of it. A run that goes on is ended first. */
-async function start(plan: Plan, earlier?: Marker): Promise<RunOutcome> {
+async function start(
+  plan: Plan,
+  { earlier, tunings = tuningKeeper.now.all }: StartOptions = {},
+): Promise<RunOutcome> {
   running?.cancel("another run was started");
   history.replaceState(null, "", address(plan));
   update({
@@ -65,6 +81,7 @@ async function start(plan: Plan, earlier?: Marker): Promise<RunOutcome> {
   };
   const run = startKeptRun(plan, {
     earlier,
+    tunings,
     patienceSeconds: window.tokenroof.patienceSeconds,
     onProgress: ({ result: _, ...rest }) =>
       ifRunning(() => {
@@ -76,6 +93,7 @@ async function start(plan: Plan, earlier?: Marker): Promise<RunOutcome> {
   });
   running = run;
   const outcome = await run.outcome;
+  if (outcome.ok) tuningKeeper.keep(outcome.result);
   ifRunning(() => {
     running = undefined;
     window.tokenroof.progress = undefined;
@@ -118,7 +136,7 @@ const actions: Actions = {
   },
   resume() {
     const { interrupted } = state;
-    if (interrupted !== undefined) void start(interrupted.result.plan, interrupted);
+    if (interrupted !== undefined) void start(interrupted.result.plan, { earlier: interrupted });
   },
   showInterrupted() {
     if (state.interrupted !== undefined) show(state.interrupted.result, false);
@@ -150,12 +168,20 @@ const actions: Actions = {
   },
   save() {
     if (state.shown === undefined) return;
-    const file = new Blob([`${JSON.stringify(state.shown.result, null, 1)}\n`], { type: "application/json" });
-    const anchor = document.createElement("a");
-    anchor.href = URL.createObjectURL(file);
-    anchor.download = `tokenroof-${state.shown.result.createdAt.slice(0, 10)}.json`;
-    anchor.click();
-    URL.revokeObjectURL(anchor.href);
+    download(`tokenroof-${state.shown.result.createdAt.slice(0, 10)}.json`, state.shown.result);
+  },
+  tuneAfresh() {
+    if (state.planned && state.progress === undefined) void start(state.plan, { tunings: [] });
+  },
+  exportTunings() {
+    const name = `tokenroof-tunings-${new Date().toISOString().slice(0, 10)}.json`;
+    download(name, tuningsFile(tuningKeeper.now.all));
+  },
+  importTunings(file) {
+    const { environment, plan } = state;
+    const place =
+      environment.kind === "ready" ? { device: environment.device, host: hostInfo(), plan } : undefined;
+    void tuningKeeper.importFrom(file, place);
   },
 };
 
@@ -167,15 +193,23 @@ function readPlan(given: string | Plan): { ok: true; plan: Plan } | { ok: false;
   return { ok: false, problem: `plan.${issue.path?.map(({ key }) => key).join(".")}: ${issue.message}` };
 }
 
-async function runOutcome(given: string | Plan): Promise<RunOutcome> {
+async function runOutcome(given: string | Plan, { tunings }: AutomationOptions = {}): Promise<RunOutcome> {
   const plan = readPlan(given);
-  return plan.ok ? start(plan.plan) : plan;
+  if (!plan.ok) return plan;
+  if (tunings === undefined) {
+    await tuningKeeper.loaded;
+    return start(plan.plan);
+  }
+  const parsed = parseTunings(tunings);
+  return parsed.ok
+    ? start(plan.plan, { tunings: parsed.records })
+    : { ok: false, problem: `tunings: ${parsed.problem}` };
 }
 
 window.tokenroof = {
   runOutcome,
-  async run(given) {
-    const outcome = await runOutcome(given);
+  async run(given, options) {
+    const outcome = await runOutcome(given, options);
     if (!outcome.ok) throw new Error(outcome.problem);
     return outcome.result;
   },
@@ -234,7 +268,7 @@ async function open(): Promise<void> {
     if (query.every(([key]) => key !== "run")) void offerInterrupted();
     const parsed = parsePlan(query.filter(([key]) => key !== "run"));
     update(parsed.ok ? { plan: parsed.plan } : { problem: parsed.problem, planned: false });
-    const environment = await lookAround();
+    const [environment] = await Promise.all([lookAround(), tuningKeeper.loaded]);
     update({ environment });
     if (parsed.ok && environment.kind === "ready" && query.some(([key]) => key === "run"))
       void start(parsed.plan);

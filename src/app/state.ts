@@ -7,6 +7,7 @@ import type { Report } from "../report/report_types";
 import type { DeviceInfo, Result } from "../result";
 import type { Advice } from "./advice";
 import type { Interrupted } from "./crash_marker";
+import type { KnownTunings } from "./known_tunings";
 
 /** Whether this browser can measure. */
 export type Environment =
@@ -56,6 +57,7 @@ export interface State {
   /** A run that was cut short, until something else is done. */
   readonly interrupted: Interrupted | undefined;
   readonly selfTest: SelfTestState;
+  readonly tunings: KnownTunings;
   readonly shown: Shown | undefined;
   /** The link of the shown result once it was asked for, and whether it is in the clipboard. */
   readonly link: { readonly url: string; readonly copied: boolean } | undefined;
@@ -75,4 +77,8 @@ export interface Actions {
   set(changes: Readonly<Record<string, string>>): void;
   copyLink(): void;
   save(): void;
+  /** Runs the plan without what is known of this device's kernels. */
+  tuneAfresh(): void;
+  exportTunings(): void;
+  importTunings(file: File): void;
 }

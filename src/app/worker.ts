@@ -8,6 +8,7 @@ import { type Progress, run } from "../engine/run";
 import { type SelfTest, selfTest } from "../engine/self_test";
 import type { Plan } from "../plan";
 import type { DeviceInfo, HostInfo, Result } from "../result";
+import type { KnownTuning } from "../tuning_records";
 import { beat } from "./heartbeat";
 import { pageVisibility } from "./page_visibility";
 
@@ -26,6 +27,8 @@ export interface Order {
   readonly hidden: boolean;
   /** A partial result of the same plan to go on with. */
   readonly earlier: Result | undefined;
+  /** Tunings known beforehand, of any device. */
+  readonly tunings: readonly KnownTuning[];
 }
 
 const visibility = pageVisibility();
@@ -51,9 +54,9 @@ async function onHost<T>(
 }
 
 const engine = {
-  run({ plan, info, hidden, earlier }: Order, port: MessagePort): Promise<RunOutcome> {
+  run({ plan, info, hidden, earlier, tunings }: Order, port: MessagePort): Promise<RunOutcome> {
     visibility.set(hidden);
-    const options = earlier === undefined ? {} : { earlier };
+    const options = { tunings, ...(earlier !== undefined && { earlier }) };
     const onProgress = (progress: Progress) => port.postMessage(progress);
     return onHost(info, async (host) => ({ ok: true, result: await run(plan, host, onProgress, options) }));
   },

@@ -7,6 +7,7 @@ import type { InspectOutcome, RunOutcome, SelfTestOutcome } from "../app/worker"
 import type { Progress } from "../engine/run";
 import type { Plan } from "../plan";
 import { unknownName } from "../plan";
+import { type KnownTuning, tuningsFile } from "../tuning_records";
 import { browserNames, type FoundBrowser, findBrowser, launchOptions } from "./browsers";
 import { Exit, ExitCode } from "./exit";
 import { browserOrInstall, whatToInstall } from "./install";
@@ -71,13 +72,17 @@ export async function withPage<T>(
 export function runInBrowser(
   choice: BrowserChoice,
   plan: Plan,
+  tunings: readonly KnownTuning[],
   onProgress: (progress: Omit<Progress, "result">) => void,
   signal: AbortSignal,
 ): Promise<RunOutcome> {
   return withPage(choice, async (page) => {
     const cancel = () => page.evaluate(() => window.tokenroof.cancel("cancelled")).catch(() => {});
     signal.addEventListener("abort", cancel, { once: true });
-    const running = page.evaluate((given) => window.tokenroof.runOutcome(given), plan);
+    const running = page.evaluate(
+      ([given, known]) => window.tokenroof.runOutcome(given, { tunings: known }),
+      [plan, tuningsFile(tunings)] as const,
+    );
     let label = "";
     const poll = setInterval(async () => {
       const progress = await page.evaluate(() => window.tokenroof.progress).catch(() => undefined);

@@ -7,6 +7,17 @@ import { Exit, ExitCode } from "./exit";
 
 const MAX_FILE = 64 * 1024 * 1024;
 
+/** Reads JSON from a file. Throws Exit with one line, which `what` and the path begin. */
+export function readJson(path: string, what = ""): unknown {
+  try {
+    if (statSync(path).size > MAX_FILE) throw new Error("larger than 64 MiB");
+    return JSON.parse(readFileSync(path, "utf8"));
+  } catch (error) {
+    const reason = error instanceof SyntaxError ? "not JSON" : error instanceof Error ? error.message : error;
+    throw new Exit(ExitCode.usage, `${what}${path}: ${reason}`);
+  }
+}
+
 /** Reads a Result from a file or from a link (anything with "#r="). Throws Exit with one line. */
 export async function readResult(source: string): Promise<Result> {
   if (source.includes("#r=")) {
@@ -14,15 +25,7 @@ export async function readResult(source: string): Promise<Result> {
     if (!outcome.ok) throw new Exit(ExitCode.usage, outcome.problem);
     return outcome.result;
   }
-  let input: unknown;
-  try {
-    if (statSync(source).size > MAX_FILE) throw new Error("larger than 64 MiB");
-    input = JSON.parse(readFileSync(source, "utf8"));
-  } catch (error) {
-    const reason = error instanceof SyntaxError ? "not JSON" : error instanceof Error ? error.message : error;
-    throw new Exit(ExitCode.usage, `${source}: ${reason}`);
-  }
-  const outcome = parseResult(input);
+  const outcome = parseResult(readJson(source));
   if (!outcome.ok) throw new Exit(ExitCode.usage, `${source}: ${outcome.problem}`);
   return outcome.result;
 }

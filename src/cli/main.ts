@@ -15,7 +15,7 @@ const usage = `tokenroof COMMAND [WORDS] [OPTIONS]
   run [PLAN]           measure; the plan is words such as model=llama-3.2-1b pp=512 tg=128 depth=4096
                        batch=1,8 dtype=f32,f16 kernel=matmul memory=2GiB preset=quick (lists multiply)
                          --browser chromium|chrome|msedge|firefox|PATH   --browser-arg ARG   --host browser|node
-                         --out FILE   --format markdown|json|csv   --require-hardware
+                         --out FILE   --tuning FILE   --format markdown|json|csv   --require-hardware
   report FILE|LINK     print the report of a result     --format markdown|json|csv
   compare A B          is B faster than A? files or links; what differs is told first   --format markdown|json|csv
                          exit 1 where a cell of B is slower or fails, 4 where nothing can be told

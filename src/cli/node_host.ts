@@ -1,6 +1,7 @@
 // The engine on Dawn, without a browser: for GPU servers. npm's `webgpu` is an optional dependency.
 
 import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
 import { systemClock } from "../engine/clock";
 import { NoDevice, openDevice } from "../engine/device";
@@ -9,6 +10,7 @@ import { type Progress, run } from "../engine/run";
 import { type SelfTest, selfTest } from "../engine/self_test";
 import type { Plan } from "../plan";
 import type { DeviceInfo, Result } from "../result";
+import type { KnownTuning } from "../tuning_records";
 import { hasGpuDevice } from "./browsers";
 import { Exit, ExitCode } from "./exit";
 
@@ -20,6 +22,9 @@ const TOGGLES = [
   "enable-dawn-features=allow_unsafe_apis,vulkan_enable_f16_on_nvidia",
   "disable-dawn-features=timestamp_quantization",
 ];
+
+/** npm's package and Dawn are released together. */
+const dawnVersion = (): string => createRequire(import.meta.url)("webgpu/package.json").version;
 
 async function createHost(): Promise<Host> {
   const webgpu = await import("webgpu").catch((error: unknown) => {
@@ -39,7 +44,7 @@ async function createHost(): Promise<Host> {
     deadlineSeconds: DEADLINE_SECONDS,
     info: {
       kind: "node",
-      agent: `Node ${process.versions.node}, Dawn, ${process.platform} ${process.arch}`,
+      agent: `Node ${process.versions.node}, Dawn ${dawnVersion()}, ${process.platform} ${process.arch}`,
       crossOriginIsolated: true,
       mobile: false,
       logicalCores: availableParallelism(),
@@ -60,8 +65,11 @@ async function onDawn<T>(work: (host: Host) => Promise<T>): Promise<T> {
 }
 
 /** Runs a plan in this process. */
-export const runInNode = (plan: Plan, onProgress: (progress: Progress) => void): Promise<Result> =>
-  onDawn((host) => run(plan, host, onProgress));
+export const runInNode = (
+  plan: Plan,
+  tunings: readonly KnownTuning[],
+  onProgress: (progress: Progress) => void,
+): Promise<Result> => onDawn((host) => run(plan, host, onProgress, { tunings }));
 
 /** What Dawn's adapter says of itself. */
 export const inspectNode = (): Promise<DeviceInfo> =>

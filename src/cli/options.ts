@@ -6,6 +6,7 @@ export interface Options {
   readonly browserArguments: readonly string[];
   readonly host: "browser" | "node";
   readonly out: string | undefined;
+  readonly tuning: string | undefined;
   readonly format: string;
   readonly requireHardware: boolean;
   readonly json: boolean;
@@ -43,6 +44,7 @@ export function parseOptions(given: readonly string[]): { words: string[]; optio
         "browser-arg": { type: "string", multiple: true, default: [] },
         host: { type: "string", default: "browser" },
         out: { type: "string" },
+        tuning: { type: "string" },
         format: { type: "string", default: "markdown" },
         "require-hardware": { type: "boolean", default: false },
         json: { type: "boolean", default: false },
@@ -62,6 +64,7 @@ export function parseOptions(given: readonly string[]): { words: string[]; optio
         browserArguments: values["browser-arg"],
         host: values.host,
         out: values.out,
+        tuning: values.tuning,
         format: values.format,
         requireHardware: values["require-hardware"],
         json: values.json,

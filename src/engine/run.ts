@@ -2,23 +2,22 @@
 // and a device that is lost is replaced.
 
 import { type Call, kernelOf, workOf } from "../kernels";
-import { type Choice, isChoice } from "../kernels/choices";
 import { activationsOf, type DType } from "../kernels/elements";
 import { type Plan, workloadsOf } from "../plan";
 import { type Outcome, type Result, SCHEMA, samplesOf } from "../result";
 import { median } from "../statistics";
+import type { KnownTuning } from "../tuning_records";
 import { callName } from "../workloads";
 import { cacheCurve } from "./cache_curve";
+import { type Chooser, createChooser } from "./choose";
 import type { Clock } from "./clock";
 import { unsupported } from "./device";
 import { efforts } from "./effort";
 import type { Host } from "./host";
 import { measure } from "./measure";
 import { divide, type Roofs } from "./pieces";
-import { unfit } from "./pipeline";
 import { firstCalls, hasProbe, isStreaming, type Probe, probesOf, sweep } from "./roof";
 import { isGone, openSession, type Session } from "./session";
-import { candidates, tune } from "./tune";
 import { largestPiece } from "./weights";
 
 export interface Progress {
@@ -40,6 +39,8 @@ export interface RunOptions {
   readonly seed?: number;
   /** A partial result of the same plan to go on with: its cells are kept and not measured again. */
   readonly earlier?: Result;
+  /** Tunings known beforehand. Those for this device and browser are used without a search; none is trusted. */
+  readonly tunings?: readonly KnownTuning[];
 }
 
 /** So many devices lost in a row without a cell measured in between, and there is no point in another. */
@@ -112,36 +113,18 @@ function emptyResult(plan: Plan, host: Host, seed: number): Result {
 /** Measures one call, with the tuning that is best for its class here. */
 async function measureCall(
   session: Session,
-  result: Result,
+  { plan }: Result,
+  chooser: Chooser,
   call: Call,
   dtype: DType,
   roofs: Roofs,
 ): Promise<Outcome> {
-  const { gpu, timer } = session;
-  const { plan, tunings } = result;
   const weights = await session.weightsOf(dtype);
-  const { piece, pieces } = divide(call, dtype, roofs, Math.min(largestPiece(gpu), weights.bytes));
-  const shapeClass = kernelOf(piece.kernel).shapeClass(piece.shape);
-  const kernel = kernelOf(piece.kernel);
-  const suits = (choice: Choice) =>
-    isChoice(kernel, choice) && unfit(gpu, kernel, choice, piece.shape, dtype) === undefined;
-  let choice = tunings.find(
-    (each) =>
-      each.kernel === piece.kernel &&
-      each.dtype === dtype &&
-      each.shapeClass === shapeClass &&
-      each.choice !== null &&
-      suits(each.choice),
-  )?.choice;
-  if (!choice) {
-    const effort = efforts[plan.preset];
-    const from = candidates(gpu, piece, dtype, effort);
-    const found = await tune(gpu, timer, weights, piece, dtype, { from, seconds: effort.tuningSeconds });
-    tunings.push(found.record);
-    ({ choice } = found);
-  }
-  const cell = { call, piece, pieces, dtype, choice };
-  return measure(session, cell, efforts[plan.preset], plan.sustain);
+  const largest = Math.min(largestPiece(session.gpu), weights.bytes);
+  const { piece, pieces } = divide(call, dtype, roofs, largest);
+  return chooser.withChoice(session, piece, dtype, (choice) =>
+    measure(session, { call, piece, pieces, dtype, choice }, efforts[plan.preset], plan.sustain),
+  );
 }
 
 /** Sweeps a probe and measures its best variant. The cache curve is taken along with the first one that reads. */
@@ -216,7 +199,7 @@ export async function run(
   plan: Plan,
   host: Host,
   onProgress: (progress: Progress) => void,
-  { seed = Math.floor(Math.random() * 2 ** 32), earlier }: RunOptions = {},
+  { seed = Math.floor(Math.random() * 2 ** 32), earlier, tunings = [] }: RunOptions = {},
 ): Promise<Result> {
   const { clock } = host;
   const runBegan = clock.now() - (earlier?.reference?.readings.at(-1)?.at ?? 0);
@@ -229,8 +212,11 @@ export async function run(
 
   let session: Session | undefined;
   let losses = 0;
+  const note = (says: string) =>
+    result.incidents.push({ at: clock.now() - runBegan, says: says.slice(0, 400) });
+  const chooser = createChooser(result, tunings, note);
   const replace = (error: unknown) => {
-    result.incidents.push({ at: clock.now() - runBegan, says: message(error) });
+    note(message(error));
     session?.close();
     session = undefined;
     if (++losses === MAX_LOSSES)
@@ -267,7 +253,9 @@ export async function run(
         } else if (reason !== undefined) {
           result.outcomes.push({ status: "skipped", call, dtype, reason });
         } else {
-          result.outcomes.push(await measureCall(session, result, call, dtype, roofsOf(result, dtype)));
+          result.outcomes.push(
+            await measureCall(session, result, chooser, call, dtype, roofsOf(result, dtype)),
+          );
         }
         losses = 0;
       } catch (error) {

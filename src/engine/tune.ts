@@ -182,6 +182,8 @@ export async function tune(
         tried: times,
         picked: picked.launch.tuning,
         choice: picked.launch.choice,
+        seconds: gpu.clock.now() - began,
+        reused: false,
       },
     };
   } finally {

@@ -1,7 +1,7 @@
 // jax-js on its WebGPU backend, each computation under jit.
 
 import { defaultDevice, init, type Array as JaxArray, jit, nn, numpy as np } from "@jax-js/jax";
-import type { AttentionShape } from "../kernels/attention";
+import type { AttentionShape } from "../kernels/attention_rows";
 import type { Contender, Done, Way, Ways } from "./contender";
 import { type Dense, regrouped, transposed } from "./data";
 

@@ -1,6 +1,6 @@
 // The tasks as ONNX models of one operator, with what they are run on. Weights are part of the model, as they are in practice.
 
-import type { AttentionShape } from "../kernels/attention";
+import type { AttentionShape } from "../kernels/attention_rows";
 import { BLOCK } from "../kernels/elements";
 import type { MatmulShape } from "../kernels/product";
 import { type Dense, type Quantised, regrouped, transposed } from "./data";

@@ -57,7 +57,7 @@ export async function probeShares(
   try {
     const probes = [...new Set(tasks.map(probeOf))];
     for (const probe of probes) {
-      const { call, choice } = await sweep(engine.gpu, engine.timer, weights, probe, efforts.standard);
+      const { call, choice } = await sweep(engine.gpu, engine.timer, weights, probe, "f32", efforts.standard);
       all.push(await ready(engine, timing, weights, call, choice, probe === "fma" ? "flops" : "bytes"));
     }
     for (const { call, rate } of tasks) {

@@ -3,7 +3,7 @@
 import "@tensorflow/tfjs-backend-webgpu";
 import type { WebGPUBackend } from "@tensorflow/tfjs-backend-webgpu";
 import * as tf from "@tensorflow/tfjs-core";
-import type { AttentionShape } from "../kernels/attention";
+import type { AttentionShape } from "../kernels/attention_rows";
 import type { Contender, Done, Way, Ways } from "./contender";
 import { type Dense, regrouped, transposed } from "./data";
 

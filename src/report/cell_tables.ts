@@ -4,6 +4,7 @@
 import { cellName, type MeasuredCell, measuredCell } from "../analysis/cells";
 import { type Estimate, statisticsOf } from "../analysis/estimate";
 import { slowdown } from "../analysis/throttling";
+import { tuningOf } from "../analysis/tuning";
 import { type Measurement, type Result, type Stop, samplesOf, type Timing } from "../result";
 import { outliers } from "../statistics";
 import { byteRate, duration, estimated, flopRate, percent, seconds, significant, written } from "../units";
@@ -35,6 +36,11 @@ function outlierText({ timing, clock }: Measurement): string {
   return `${mild} / ${severe}`;
 }
 
+function tuningCell({ result, measured }: Row): Cell {
+  const reused = tuningOf(result, measured)?.reused ?? false;
+  return cell(measured.tuning, reused ? "known before this run, and not searched for in it" : undefined);
+}
+
 function deviceText(result: Result, measured: Measurement): string {
   const slower = slowdown(result, measured);
   return slower === undefined ? "" : percent(slower);
@@ -47,7 +53,7 @@ const head: readonly Column[] = [
 
 const cellColumns: readonly Column[] = [
   ...head,
-  ["tuning", ({ measured }) => cell(measured.tuning)],
+  ["tuning", tuningCell],
   [
     "part",
     ({ measured: { pieces }, piece }) => cell(pieces > 1 ? `1 / ${significant(pieces)}` : "whole", piece),

@@ -4,6 +4,7 @@ import { cacheKnee } from "../analysis/cache_knee";
 import { probeRate } from "../analysis/roofline";
 import { wander } from "../analysis/throttling";
 import { intensity, type Throughput } from "../analysis/throughput";
+import { tuningTotals } from "../analysis/tuning";
 import type { Result } from "../result";
 import {
   byteRate,
@@ -101,6 +102,14 @@ function wanderText(result: Result): string {
   return wandered === 0 ? "no more than its noise" : percent(wandered);
 }
 
+/** "9 searches in 12.3 s, 3 reused"; a link does not tell. */
+function tuningText(result: Result): string {
+  const { searches, seconds, reused } = tuningTotals(result);
+  if (searches + reused === 0) return "";
+  const time = seconds === null ? "" : ` in ${duration(seconds)}`;
+  return `${searches} ${searches === 1 ? "search" : "searches"}${time}, ${reused} reused`;
+}
+
 /** What the clocks and the queue resolve here, where the cache ends and how steady the device was. */
 export function instrumentTable(result: Result): Table | undefined {
   const { instruments, reference } = result;
@@ -118,6 +127,7 @@ export function instrumentTable(result: Result): Table | undefined {
     ["working set that a cache holds", kneeText(result)],
     ["readings of the reference kernel", reference === null ? "none" : String(reference.readings.length)],
     ["the device's speed wandered by", reference === null ? "" : wanderText(result)],
+    ["tuning of kernels", tuningText(result)],
   ];
   return {
     title: "Instruments",

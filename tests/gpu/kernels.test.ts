@@ -74,6 +74,15 @@ const shapes: Record<KernelName, readonly AnyShape[]> = {
     { groups: 3, words: 4 },
     { groups: 5, words: 4100 },
   ],
+  dot: [
+    { invocations: 1, chains: 1, steps: 8 },
+    { invocations: 300, chains: 4, steps: 64 },
+  ],
+  mma: [{ subgroups: 5, chains: 2, steps: 8, M: 8, N: 8, K: 8 }],
+  reread: [
+    { groups: 3, words: 67, slices: 1 },
+    { groups: 5, words: 260, slices: 2 },
+  ],
   copy: [{ words: 1 }, { words: 67 }, { words: 8209 }],
   fill: [
     { words: 1, seed: 1 },

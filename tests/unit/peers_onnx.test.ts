@@ -3,7 +3,7 @@
 
 import * as ort from "onnxruntime-web";
 import { expect, test } from "vitest";
-import type { AttentionShape } from "../../src/kernels/attention";
+import type { AttentionShape } from "../../src/kernels/attention_rows";
 import { checkAnswer, referenceOf, toleranceOf } from "../../src/peers/check";
 import type { Arithmetic } from "../../src/peers/contender";
 import { type Dense, dataOf, type TaskData } from "../../src/peers/data";

@@ -201,6 +201,8 @@ export function resultOf({ words = "", samples, instead }: Fixture = {}): Result
         },
         picked: "4x32 lanes, 4 rows",
         choice: { variant: "lanes", tuning: { LANES: 32, TEAMS: 4, ROWS: 4, SUBGROUP: 0 } },
+        seconds: 1.5,
+        reused: false,
       },
     ],
     outcomes,

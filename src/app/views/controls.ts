@@ -4,6 +4,7 @@ import { type Plan, type Preset, presets, workloadsOf } from "../../plan";
 import { memory } from "../../units";
 import { modelIds } from "../../workloads";
 import type { Actions, State } from "../state";
+import { tunings } from "./tunings";
 
 /** What a preset costs, before it is started. */
 const costs: Readonly<Record<Preset, string>> = {
@@ -76,6 +77,7 @@ export function controls(state: State, actions: Actions): TemplateResult {
           ${field("Types", "dtype", plan.dtype, actions)}
         </div>
         <p>Lists multiply: <code>depth=0,4096</code>. The address of this page keeps the settings.</p>
+        ${tunings(state, actions)}
       </details>
       <p class="summary">${summary(plan)}</p>
     </form>

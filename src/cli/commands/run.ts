@@ -1,12 +1,14 @@
 import { writeFileSync } from "node:fs";
 import { type Plan, parsePlanWords } from "../../plan";
 import type { Result } from "../../result";
+import type { KnownTuning } from "../../tuning_records";
 import { inspectBrowser, runInBrowser } from "../browser_host";
 import { Exit, ExitCode } from "../exit";
 import { inspectNode, runInNode } from "../node_host";
 import type { Options } from "../options";
 import { checkWritable, formatNamed, printReport } from "../output";
 import { endProgress, showProgress } from "../progress";
+import { openTunings } from "../tuning_file";
 
 /** Refuses to go on where the adapter is a CPU. */
 async function requireHardware(options: Options): Promise<void> {
@@ -20,14 +22,14 @@ async function requireHardware(options: Options): Promise<void> {
     throw new Exit(ExitCode.environment, `--require-hardware: the adapter is a CPU (${software})`);
 }
 
-async function measured(plan: Plan, options: Options): Promise<Result> {
-  if (options.host === "node") return runInNode(plan, showProgress);
+async function measured(plan: Plan, tunings: readonly KnownTuning[], options: Options): Promise<Result> {
+  if (options.host === "node") return runInNode(plan, tunings, showProgress);
   const interrupt = new AbortController();
   process.once("SIGINT", () => {
     process.stderr.write("\ncancelling; what was finished is kept\n");
     interrupt.abort();
   });
-  const outcome = await runInBrowser(options, plan, showProgress, interrupt.signal);
+  const outcome = await runInBrowser(options, plan, tunings, showProgress, interrupt.signal);
   if (!outcome.ok) throw new Exit(ExitCode.environment, outcome.problem);
   return outcome.result;
 }
@@ -48,10 +50,12 @@ export async function runCommand(words: readonly string[], options: Options): Pr
   const parsed = parsePlanWords(words);
   if (!parsed.ok) throw new Exit(ExitCode.usage, parsed.problem);
   const format = formatNamed(options.format);
+  const tunings = openTunings(options);
   checkWritable(options.out);
   if (options.requireHardware) await requireHardware(options);
-  const result = await measured(parsed.plan, options).finally(endProgress);
+  const result = await measured(parsed.plan, tunings.records, options).finally(endProgress);
   printReport(result, format);
   if (options.out !== undefined) writeFileSync(options.out, `${JSON.stringify(result, null, 1)}\n`);
+  tunings.keep(result);
   return verdict(result);
 }
