@@ -85,7 +85,7 @@ const offenders = (wrong: (each: Import) => boolean) =>
 
 test("every kind of import is seen", () => {
   const seen = imports.map(({ path, to, typeOnly }) => `${path} ${typeOnly ? "type " : ""}${to}`);
-  expect(seen).toContain("src/kernels/attention.ts shaders/attention.wgsl?raw");
+  expect(seen).toContain("src/kernels/fma.ts shaders/fma.wgsl?raw");
   expect(seen).toContain("src/engine/host.ts type src/result");
   expect(seen).toContain("src/workloads/index.ts src/workloads/model");
   expect(seen).toContain("src/chips/index.ts src/chips/*.json");

@@ -74,7 +74,7 @@ export const subgroups: Variant<AttentionShape, SubgroupsTuning> = {
     ];
   }),
   describe: ({ SUBGROUP, SUBGROUPS, ROWS, KEYS, SPLITS }) =>
-    `${SUBGROUPS} subgroups of ${SUBGROUP}, ${ROWS}x${KEYS}${SPLITS > 1 ? `, ${SPLITS} splits` : ""}`,
+    `${SUBGROUPS}x${SUBGROUP} by ${ROWS}x${KEYS}${SPLITS > 1 ? ` split ${SPLITS}` : ""}`,
   unfit(tuning, shape) {
     const { ROWS, KEYS, WORD_LANES, WORDS } = derived(tuning, shape);
     const statements = 4 * ROWS * KEYS * (headWords(shape) + WORD_LANES * WORDS);

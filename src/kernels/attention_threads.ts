@@ -42,7 +42,7 @@ export const threads: Variant<AttentionShape, ThreadsTuning> = {
     { THREADS: 8, ROWS: 1, KEYS: 1, SPLITS: 16 },
   ],
   describe: ({ THREADS, ROWS, KEYS, SPLITS }) =>
-    `${THREADS} threads of ${ROWS}x${KEYS}${SPLITS > 1 ? `, ${SPLITS} splits` : ""}`,
+    `${THREADS} by ${ROWS}x${KEYS}${SPLITS > 1 ? ` split ${SPLITS}` : ""}`,
   unfit: ({ ROWS, KEYS, SPLITS }, shape) =>
     8 * tileRows(shape, ROWS) * KEYS * headWords(shape) > MOST_STATEMENTS
       ? "too much to write out"
