@@ -44,6 +44,19 @@ function pieceSpot(shape: AttentionShape, ROWS: number, piece: number, choice: n
   return spotAt(query * heads + kvHead * sharing + (row % sharing), (choice & 0xffff) % headDim);
 }
 
+/** Scalar operations written out in one turn of a loop that SwiftShader's compiler survives; twice as many crash it. */
+const MOST_OPERATIONS = 1700;
+
+/** What the peak, the mask and the exponential of a score take, in operations. */
+const SCORE_OPERATIONS = 40;
+
+/**
+ * Whether the loop of rows against keys, with `words` multiply-adds of vec4s for each of both, would be too long with
+ * all written out; compilers that bear more are allowed a multiple.
+ */
+export const tooLong = (ROWS: number, KEYS: number, words: number, allowance = 1): boolean =>
+  4 * ROWS * KEYS * words + SCORE_OPERATIONS * ROWS * (KEYS + 1) > MOST_OPERATIONS * allowance;
+
 const MERGE_THREADS = 64;
 
 const outputRows = ({ batch, queries, heads }: AttentionShape) => batch * queries * heads;

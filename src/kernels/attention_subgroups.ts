@@ -10,6 +10,7 @@ import {
   pieces,
   splitScratch,
   tileRows,
+  tooLong,
   unfitSplits,
 } from "./attention_rows";
 import type { Variant } from "./kernel";
@@ -26,9 +27,6 @@ type SubgroupsTuning = {
   /** Parts that the keys are divided into. */
   readonly SPLITS: number;
 };
-
-/** Multiply-adds written out in one turn of the loop. SwiftShader, with its four lanes, does not survive twice as many. */
-const mostStatements = (SUBGROUP: number) => (SUBGROUP === 4 ? 1024 : 4096);
 
 /** Lanes that may lie idle in the sums for the sake of more lanes side by side. */
 const IDLE = 1.25;
@@ -76,10 +74,10 @@ export const subgroups: Variant<AttentionShape, SubgroupsTuning> = {
   describe: ({ SUBGROUP, SUBGROUPS, ROWS, KEYS, SPLITS }) =>
     `${SUBGROUPS}x${SUBGROUP} by ${ROWS}x${KEYS}${SPLITS > 1 ? ` split ${SPLITS}` : ""}`,
   unfit(tuning, shape) {
-    const { ROWS, KEYS, WORD_LANES, WORDS } = derived(tuning, shape);
-    const statements = 4 * ROWS * KEYS * (headWords(shape) + WORD_LANES * WORDS);
-    if (statements > mostStatements(tuning.SUBGROUP)) return "too much to write out";
-    return unfitSplits(shape, tuning.ROWS, tuning.SPLITS);
+    const { SUBGROUP, ROWS, KEYS, WORD_LANES, WORDS } = derived(tuning, shape);
+    return tooLong(ROWS, KEYS, headWords(shape) + WORD_LANES * WORDS, SUBGROUP === 4 ? 1 : 4)
+      ? "too much to write out"
+      : unfitSplits(shape, tuning.ROWS, tuning.SPLITS);
   },
 
   demand: ({ SUBGROUP, SUBGROUPS, SPLITS }) => ({

@@ -10,6 +10,7 @@ import {
   pieces,
   splitScratch,
   tileRows,
+  tooLong,
   unfitSplits,
 } from "./attention_rows";
 import type { Variant } from "./kernel";
@@ -24,9 +25,6 @@ type ThreadsTuning = {
   readonly SPLITS: number;
 };
 
-/** Multiply-adds written out in one turn of the loop: SwiftShader's compiler does not survive twice as many. */
-const MOST_STATEMENTS = 1024;
-
 export const threads: Variant<AttentionShape, ThreadsTuning> = {
   shaders: { attention_threads: wgsl, ...merge.shaders },
   space: {
@@ -37,6 +35,7 @@ export const threads: Variant<AttentionShape, ThreadsTuning> = {
   },
   starts: [
     { THREADS: 8, ROWS: 4, KEYS: 1, SPLITS: 1 },
+    { THREADS: 16, ROWS: 4, KEYS: 2, SPLITS: 1 },
     { THREADS: 8, ROWS: 1, KEYS: 1, SPLITS: 1 },
     { THREADS: 8, ROWS: 4, KEYS: 1, SPLITS: 16 },
     { THREADS: 8, ROWS: 1, KEYS: 1, SPLITS: 16 },
@@ -44,7 +43,7 @@ export const threads: Variant<AttentionShape, ThreadsTuning> = {
   describe: ({ THREADS, ROWS, KEYS, SPLITS }) =>
     `${THREADS} by ${ROWS}x${KEYS}${SPLITS > 1 ? ` split ${SPLITS}` : ""}`,
   unfit: ({ ROWS, KEYS, SPLITS }, shape) =>
-    8 * tileRows(shape, ROWS) * KEYS * headWords(shape) > MOST_STATEMENTS
+    tooLong(tileRows(shape, ROWS), KEYS, 2 * headWords(shape))
       ? "too much to write out"
       : unfitSplits(shape, ROWS, SPLITS),
 

@@ -229,8 +229,8 @@ const groups: readonly Group[] = [
       ["no 1/sqrt(headDim)", " * inverseSqrt(f32(shape.headDim))", ""],
       ["values of the first tile for all", "cache + tile * HEAD_WORDS", "cache + begin * HEAD_WORDS"],
       ["the last key of every tile lost", "i < seen;", "i + 1u < seen;"],
-      ["the last tile lost", "tile < end;", "tile + KEYS <= end;"],
-      ["not divided by the total", "acc[s] / total[s]", "acc[s]"],
+      ["the last tile lost", "tile < stop;", "tile + KEYS <= stop;"],
+      ["not divided by the total", "acc[s] / select(1.0, total[s], total[s] > 0.0)", "acc[s]"],
     ],
   },
   {
