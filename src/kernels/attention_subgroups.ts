@@ -72,7 +72,7 @@ export const subgroups: Variant<AttentionShape, SubgroupsTuning> = {
     ];
   }),
   describe: ({ SUBGROUP, SUBGROUPS, ROWS, KEYS, SPLITS }) =>
-    `${SUBGROUPS}x${SUBGROUP} by ${ROWS}x${KEYS}${SPLITS > 1 ? ` split ${SPLITS}` : ""}`,
+    `${SUBGROUPS}x${SUBGROUP} of ${ROWS}x${KEYS}${SPLITS > 1 ? ` split ${SPLITS}` : ""}`,
   unfit(tuning, shape) {
     const { SUBGROUP, ROWS, KEYS, WORD_LANES, WORDS } = derived(tuning, shape);
     return tooLong(ROWS, KEYS, headWords(shape) + WORD_LANES * WORDS, SUBGROUP === 4 ? 1 : 4)

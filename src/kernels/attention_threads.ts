@@ -41,7 +41,7 @@ export const threads: Variant<AttentionShape, ThreadsTuning> = {
     { THREADS: 8, ROWS: 1, KEYS: 1, SPLITS: 16 },
   ],
   describe: ({ THREADS, ROWS, KEYS, SPLITS }) =>
-    `${THREADS} by ${ROWS}x${KEYS}${SPLITS > 1 ? ` split ${SPLITS}` : ""}`,
+    `${THREADS} of ${ROWS}x${KEYS}${SPLITS > 1 ? ` split ${SPLITS}` : ""}`,
   unfit: ({ ROWS, KEYS, SPLITS }, shape) =>
     tooLong(tileRows(shape, ROWS), KEYS, 2 * headWords(shape))
       ? "too much to write out"

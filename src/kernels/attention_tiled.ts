@@ -37,7 +37,7 @@ export const tiled: Variant<AttentionShape, TiledTuning> = {
     { ROWS: 8, KEYS: 16, THREADS: 16, SPLITS: 1 },
   ],
   describe: ({ ROWS, KEYS, THREADS, SPLITS }) =>
-    `${ROWS} rows by ${KEYS} keys, ${THREADS} threads${SPLITS > 1 ? ` split ${SPLITS}` : ""}`,
+    `${THREADS} threads of ${ROWS}x${KEYS}${SPLITS > 1 ? ` split ${SPLITS}` : ""}`,
   unfit: ({ ROWS, KEYS, THREADS, SPLITS }, shape) =>
     THREADS % KEYS === 0 ? unfitSplits(shape, ROWS, SPLITS) : "keys divide threads",
 

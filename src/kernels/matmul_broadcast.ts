@@ -84,7 +84,7 @@ export const broadcast: Variant<MatmulShape, BroadcastTuning> = {
     { SUBGROUP: 32, SUBGROUPS: 4, THREAD_M: 16, THREAD_N: 4, TURNS: 1, HOLD_A: 0 },
     { SUBGROUP: 64, SUBGROUPS: 2, THREAD_M: 16, THREAD_N: 4, TURNS: 1, HOLD_A: 0 },
   ],
-  describe: (tuning) => `${described(tuning)} broadcast ${tuning.HOLD_A === 1 ? "A" : "B"}`,
+  describe: (tuning) => `${described(tuning)} ${tuning.HOLD_A === 1 ? "A" : "B"}`,
   unfit: (tuning, _shape, dtype) =>
     quantsOf[dtype] === undefined ? unfit(tuning) : "its weights are floats",
   stages({ HOLD_A, ...tuning }, shape, dtype) {
@@ -119,7 +119,7 @@ export const broadcastQuants: Variant<MatmulShape, QuantsTuning> = {
     { SUBGROUP: 32, SUBGROUPS: 4, THREAD_M: 16, THREAD_N: 4, TURNS: 1 },
     { SUBGROUP: 64, SUBGROUPS: 2, THREAD_M: 16, THREAD_N: 4, TURNS: 1 },
   ],
-  describe: (tuning) => `${described(tuning)} broadcast unpacked`,
+  describe: (tuning) => `${described(tuning)} shared`,
   unfit(tuning, _shape, dtype: DType) {
     if (quantsOf[dtype] === undefined) return "its weights are whole numbers";
     return derived(tuning).STEP_K * tuning.TURNS > 8 ? "a block is shorter than a step" : unfit(tuning);

@@ -69,7 +69,7 @@ const common: Pick<Variant<MatmulShape, PatchTuning>, "spot" | "slack"> = {
 };
 
 const patches = (tuning: PatchTuning) =>
-  `${tuning.GROUP_M}x${tuning.GROUP_N} by ${tuning.MATRICES_M}x${tuning.MATRICES_N} matrices ${unitName(tuning)}`;
+  `${tuning.GROUP_M}x${tuning.GROUP_N} of ${tuning.MATRICES_M}x${tuning.MATRICES_N} matrices ${unitName(tuning)}`;
 
 const space = {
   ...unitSpace,
@@ -99,7 +99,7 @@ export const matrix: Variant<MatmulShape, StagedTuning> = {
   shaders: { matmul_matrix: wgsl },
   space: { ...space, STAGE_K: [1, 2, 4, 8] },
   starts: starts.map((start) => ({ ...start, STAGE_K: 2 })),
-  describe: (tuning) => `${patches(tuning)}, staged ${tuning.STAGE_K}`,
+  describe: (tuning) => `${patches(tuning)} staged ${tuning.STAGE_K}`,
   unfit: (tuning, _shape, dtype) => unfit(tuning, dtype),
   demand(tuning) {
     const { GROUP_M, GROUP_N, UNIT_K, STAGE_K, OPERAND_BITS } = tuning;
@@ -127,7 +127,7 @@ export const matrixDirect: Variant<MatmulShape, DirectTuning> = {
   shaders: { matmul_matrix_direct: direct },
   space: { ...space, STEP_K: [1, 2, 4] },
   starts: starts.map((start) => ({ ...start, STEP_K: 1 })),
-  describe: (tuning) => `${patches(tuning)}, direct${tuning.STEP_K === 1 ? "" : ` ${tuning.STEP_K}`}`,
+  describe: (tuning) => `${patches(tuning)} direct${tuning.STEP_K === 1 ? "" : ` ${tuning.STEP_K}`}`,
   unfit(tuning, { M, N, K }, dtype) {
     const { UNIT_M, UNIT_N, UNIT_K, STEP_K, OPERAND_BITS } = tuning;
     if (OPERAND_BITS !== bitsOf[activationsOf[dtype]]) return "its operands are multiplied as they are";

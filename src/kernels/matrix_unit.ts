@@ -60,7 +60,7 @@ export const unitOf = ({ UNIT_M, UNIT_N, UNIT_K, OPERAND_BITS, RESULT_BITS }: Un
 /** "8x8x8 of f16 in f32, subgroups of 8" */
 export const unitName = (tuning: UnitTuning): string => {
   const { element, result, M, N, K } = unitOf(tuning);
-  return `${M}x${N}x${K} of ${element} in ${result}, subgroups of ${tuning.SUBGROUP}`;
+  return `${M}x${N}x${K} ${element}${result === "f32" ? "" : ` in ${result}`} by ${tuning.SUBGROUP}`;
 };
 
 /** The demand of `subgroups` of them in a workgroup with so many bytes of memory besides. */

@@ -68,7 +68,7 @@ export const wide: Variant<MatmulShape, WideTuning> = {
     { THREADS: 8, ROWS: 8, SUBGROUP: 0 },
   ],
   describe: ({ THREADS, ROWS, SUBGROUP }) =>
-    `${THREADS} wide, ${ROWS} rows${SUBGROUP === 0 ? "" : ` by ${SUBGROUP}`}`,
+    `${THREADS} of ${ROWS} rows${SUBGROUP === 0 ? "" : ` by ${SUBGROUP}`}`,
   unfit(tuning, { M, K }, dtype) {
     if (quantsOf[dtype] !== undefined) return "its weights are floats";
     if (tuning.THREADS < tuning.SUBGROUP) return "a workgroup is less than a subgroup";

@@ -28,7 +28,7 @@ export const laneSpace = {
 const MOST_SUMS = 64;
 
 export const laneDescription = ({ LANES, TEAMS, ROWS, SUBGROUP }: LanesTuning): string =>
-  `${TEAMS}x${LANES} lanes, ${ROWS} rows${SUBGROUP === 0 ? "" : ` by ${SUBGROUP}`}`;
+  `${TEAMS}x${LANES} of ${ROWS} rows${SUBGROUP === 0 ? "" : ` by ${SUBGROUP}`}`;
 
 /** What variants of lanes have in common, for outputs of one row of W each or of two. */
 export const arrangement = (perOutput: PerOutput) => ({

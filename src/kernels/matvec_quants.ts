@@ -36,7 +36,7 @@ export function quants(perOutput: PerOutput): Variant<MatmulShape, LanesTuning> 
     shaders: { matvec_quants: quantsWgsl },
     space: laneSpace,
     starts,
-    describe: (tuning) => `${laneDescription(tuning)}, unpacked`,
+    describe: (tuning) => `${laneDescription(tuning)} unpacked`,
     unfit: (tuning, shape, dtype) => floats(dtype) ?? unfit(tuning, shape),
     demand,
     stages(tuning, shape, dtype) {
@@ -90,7 +90,7 @@ export function packed(perOutput: PerOutput): Variant<MatmulShape, LanesTuning> 
     shaders: { quantise: quantiseWgsl, matvec_packed: packedWgsl },
     space: laneSpace,
     starts,
-    describe: (tuning) => `${laneDescription(tuning)}, packed`,
+    describe: (tuning) => `${laneDescription(tuning)} packed`,
     unfit: (tuning, shape, dtype) => floats(dtype) ?? unfit(tuning, shape),
     demand: (tuning, shape) => ({
       ...demand(tuning, shape),

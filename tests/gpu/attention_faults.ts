@@ -29,13 +29,13 @@ const narrow = heads([1, 1, 300, 4, 2, 8, 300]);
 const sliding = heads([1, 70, 150, 2, 1, 16, 33]);
 const batch = heads([3, 2, 67, 6, 2, 20, 67]);
 
-const SUBGROUPS = /subgroups of \d+, 2x1$/;
+const SUBGROUPS = /^\d+x\d+ of 2x1$/;
 /** Rows of several queries, which do not see the same keys. */
-const SUBGROUP_QUERIES = /subgroups of \d+, 8x1$/;
-const SUBGROUP_SPLITS = /subgroups of \d+, 8x1, \d+ splits/;
-const THREADS = /threads of 4x1$/;
-const THREAD_SPLITS = /threads of 4x1, \d+ splits/;
-const SPLITS = /splits/;
+const SUBGROUP_QUERIES = /^\d+x\d+ of 8x1$/;
+const SUBGROUP_SPLITS = /^\d+x\d+ of 8x1 split/;
+const THREADS = /^\d+ of 4x1$/;
+const THREAD_SPLITS = /^\d+ of 4x1 split/;
+const SPLITS = /split/;
 
 export const attentionFaults: readonly AttentionFaults[] = [
   {

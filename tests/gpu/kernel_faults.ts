@@ -136,7 +136,7 @@ const groups: readonly Group[] = [
     kernel: "matvec",
     shader: "matvec_lanes",
     shape: vectors,
-    tunings: /x64 lanes/,
+    tunings: /x64 of/,
     plants: [
       ["the first product lost", "fma(input[m].x, ", "fma(input[m].x * f32(k > 0u), "],
       ["the last product lost", "fma(input[m].w, ", "fma(input[m].w * f32(k + 1u < words), "],
@@ -151,14 +151,14 @@ const groups: readonly Group[] = [
     kernel: "matvec",
     shader: "matvec_lanes",
     shape: vectors,
-    tunings: /x32 lanes/,
+    tunings: /x32 of/,
     plants: [["teams add each other's partial sums", "thread + reach]", "(thread + reach) % LANES]"]],
   },
   {
     kernel: "matvec",
     shader: "matvec_lanes",
     shape: vectors,
-    tunings: /x1 lanes/,
+    tunings: /x1 of/,
     plants: [
       ["the last team's rows never written", "if (lane > 0u)", "if (thread + 1u == THREADS)"],
       ["the last column never written", "first + r < shape.N)", "first + r + 1u < shape.N)"],
@@ -173,7 +173,7 @@ const groups: readonly Group[] = [
     kernel: "matvec",
     shader: "matvec_lanes",
     shape: vectors,
-    tunings: /x8 lanes/,
+    tunings: /x8 of/,
     // Both run eight invocations in lockstep.
     benign: ["llvmpipe", "lavapipe"],
     plants: [["no barrier in a reduction over eight", ...barrier("")]],
@@ -182,7 +182,7 @@ const groups: readonly Group[] = [
     kernel: "matvec",
     shader: "matvec_lanes",
     shape: vectors,
-    tunings: /lane/,
+    tunings: /rows/,
     dtype: "f16",
     plants: [["accumulators in f16", "weight.w, acc[m][r])", "weight.w, quantizeToF16(acc[m][r]))"]],
   },
@@ -191,7 +191,7 @@ const groups: readonly Group[] = [
   {
     kernel: "attention",
     shape: prefill,
-    tunings: /16 rows/,
+    tunings: /of 16x/,
     plants: [
       ["no barrier before the scores", ...barrier("\n    let key")],
       ["no barrier after the peaks", ...barrier("\n\n    for (var i = thread;")],
@@ -201,7 +201,7 @@ const groups: readonly Group[] = [
   {
     kernel: "attention",
     shape: prefill,
-    tunings: /by 128 keys/,
+    tunings: /x128$/,
     plants: [
       ["one key too many", "key <= position &&", "key <= position + 1u &&"],
       ["one key too few", "key <= position &&", "key < position &&"],
@@ -220,7 +220,7 @@ const groups: readonly Group[] = [
   {
     kernel: "attention",
     shape: decode,
-    tunings: /by 16 keys/,
+    tunings: /of 8x16$/,
     plants: [
       ["the last key never read", "past + last / sharing + 1u;", "past + last / sharing;"],
       ["keys of the first kv head", "+ kv_head) * shape.keys", "+ 0u) * shape.keys"],
@@ -236,7 +236,7 @@ const groups: readonly Group[] = [
   {
     kernel: "attention",
     shape: sliding,
-    tunings: /by 16 keys/,
+    tunings: /of 8x16$/,
     plants: [
       ["the sliding window ignored", " && key + shape.window > position", ""],
       ["the sliding window one key wider", "key + shape.window > position", "key + shape.window >= position"],
@@ -245,7 +245,7 @@ const groups: readonly Group[] = [
   {
     kernel: "attention",
     shape: batch,
-    tunings: /by 128 keys/,
+    tunings: /x128$/,
     plants: [
       ["keys of the first sequence", "let cache = (sequence *", "let cache = (0u *"],
       ["the last sequence never written", "sequence >= shape.batch", "sequence + 1u >= shape.batch"],
@@ -255,7 +255,7 @@ const groups: readonly Group[] = [
   {
     kernel: "attention",
     shape: decode,
-    tunings: /rows/,
+    tunings: /threads of/,
     dtype: "f16",
     plants: [["sums in f16", ", sum);", ", quantizeToF16(sum));"]],
   },
@@ -291,7 +291,7 @@ const groups: readonly Group[] = [
     shader: "matmul_broadcast",
     needs: "subgroups of four or eight lanes",
     shape: tiles,
-    tunings: /broadcast [AB]$/,
+    tunings: / [AB]$/,
     plants: [
       [
         "a lane's rows of A handed out twice",
@@ -311,7 +311,7 @@ const groups: readonly Group[] = [
     shader: "matmul_broadcast_quants",
     needs: "subgroups of four or eight lanes",
     shape: blocks,
-    tunings: /broadcast unpacked$/,
+    tunings: /shared$/,
     dtype: "q4_0",
     plants: [
       [
@@ -363,7 +363,7 @@ const groups: readonly Group[] = [
     kernel: "matvec",
     shader: "matvec_wide",
     shape: wideRows,
-    tunings: /wide/,
+    tunings: /of . rows/,
     plants: [
       ["the last 64 bytes of a row lost", "k < words;", "k + STEP < words;"],
       ["a word of the next row", "w[at[r] + k + step]", "w[at[r] + k + step + words]"],
@@ -432,7 +432,7 @@ const groups: readonly Group[] = [
     kernel: "swiglu",
     shader: "matvec_lanes",
     shape: vectors,
-    tunings: /x1 lanes/,
+    tunings: /x1 of/,
     plants: [
       ["no SiLU", "gate / (1 + exp(min(-gate, 80.0)))", "gate"],
       ["the gate's own row for both", "r % PER_OUTPUT * shape.N", "0u"],
