@@ -69,7 +69,7 @@ const common: Pick<Variant<MatmulShape, PatchTuning>, "spot" | "slack"> = {
 };
 
 const patches = (tuning: PatchTuning) =>
-  `${tuning.GROUP_M}x${tuning.GROUP_N} of ${tuning.MATRICES_M}x${tuning.MATRICES_N} matrices ${unitName(tuning)}`;
+  `${tuning.GROUP_M}x${tuning.GROUP_N} of ${tuning.MATRICES_M}x${tuning.MATRICES_N} of ${unitName(tuning)}`;
 
 const space = {
   ...unitSpace,
