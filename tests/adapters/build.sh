@@ -4,8 +4,9 @@
 #
 #   build.sh [FOLDER]      node_modules/.cache/tokenroof-adapters where absent
 set -euo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")"
-folder=${1:-$(realpath ../../node_modules)/.cache/tokenroof-adapters}
+here=$(dirname "${BASH_SOURCE[0]}")
+folder=$(realpath -m "${1:-$here/../../node_modules/.cache/tokenroof-adapters}")
+cd "$here"
 # The first Debian whose Mesa has subgroup matrices in lavapipe.
 suite=forky
 chromium=/usr/lib/chromium
@@ -19,7 +20,14 @@ refuse() {
 [[ $(uname -sm) == "Linux x86_64" ]] || refuse "needs Linux on x86-64, and this is $(uname -sm)"
 . /etc/os-release
 [[ $ID == debian ]] || refuse "needs Debian, and this is $PRETTY_NAME"
-type apt-get dpkg >/dev/null || refuse "needs apt-get and dpkg"
+type apt-get dpkg >/dev/null 2>&1 || refuse "needs apt-get and dpkg"
+
+# Two checkouts may share a node_modules.
+mkdir -p "$(dirname "$folder")"
+exec {lock}>"$folder.lock"
+flock $lock
+stamp() { echo "chromium $(dpkg-query --showformat '${Version}' --show chromium), $(cat build.sh *.c | sha256sum)"; }
+if [[ -x $chromium/chromium && -e $folder/stamp && $(<"$folder/stamp") == "$(stamp)" ]]; then exit 0; fi
 
 missing=()
 [[ -x $chromium/chromium ]] || missing+=(chromium)
@@ -32,17 +40,10 @@ if ((${#missing[@]} > 0)); then
     refuse "failed: $wanted"
 fi
 
-# Two checkouts may share a node_modules.
-mkdir -p "$(dirname "$folder")"
-exec {lock}>"$folder.lock"
-flock $lock
-stamp="chromium $(dpkg-query --showformat '${Version}' --show chromium), $(cat build.sh *.c | sha256sum)"
-[[ $(cat "$folder/stamp" 2>/dev/null) != "$stamp" ]] || exit 0
-
 echo "building Chromium and Node on lavapipe in $folder"
 new=$folder.new
 trap 'rm -rf "$new"' EXIT
-rm -rf "$new"
+rm -rf "$folder" "$new"
 mkdir -p "$new"/{apt/lists/partial,apt/archives/partial,chromium,mesa}
 
 # The mirror is the machine's own; its package lists and its system stay as they are.
@@ -50,8 +51,9 @@ mirror=$(apt-get update --print-uris | sed -n "s#^'\(.*\)/dists/$VERSION_CODENAM
 [[ -n $mirror ]] || refuse "apt has no source for $VERSION_CODENAME"
 : >"$new/apt/status"
 echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $suite main" >"$new/apt/sources.list"
+# Packages are signed; that a mirror is some weeks behind does not matter.
 own_apt() {
-  apt-get -qq -o APT::Sandbox::User= -o Acquire::Languages=none \
+  apt-get -qq -o APT::Sandbox::User= -o Acquire::Languages=none -o Acquire::Check-Valid-Until=false \
     -o Dir::Etc::SourceList="$new/apt/sources.list" -o Dir::Etc::SourceParts=- -o Dir::Cache="$new/apt" \
     -o Dir::State::Lists="$new/apt/lists" -o Dir::State::Status="$new/apt/status" "$@"
 }
@@ -68,7 +70,7 @@ ln -s "$chromium"/* "$new/chromium"
 rm "$new"/chromium/{libvk_swiftshader.so,vk_swiftshader_icd.json}
 sed "s#\./libvk_swiftshader#$chromium/libvk_swiftshader#" "$chromium/vk_swiftshader_icd.json" >"$new/chromium/vk_swiftshader_icd.json"
 cp "$new/$libraries/ld-linux-x86-64.so.2" "$new/chromium/loader"
-gcc -O2 -Wall -Werror -shared -fPIC -fvisibility=hidden -o "$new/chromium/libvk_swiftshader.so" swiftshader_stand_in.c ||
+gcc -O2 -Wall -Werror -shared -fPIC -fvisibility=hidden -o "$new/chromium/libvk_swiftshader.so" swiftshader_stand_in.c -ldl ||
   refuse "gcc cannot compile swiftshader_stand_in.c"
 
 # Chromium's child processes come through the same script. The zygote, from which they are forked, cannot.
@@ -88,6 +90,5 @@ S
 chmod +x "$new"/*-lavapipe
 "$new/chromium-lavapipe" --version >/dev/null || refuse "Chromium does not start with the C library of Debian $suite"
 
-echo "$stamp" >"$new/stamp"
-rm -rf "$folder"
+stamp >"$new/stamp"
 mv "$new" "$folder"
