@@ -25,6 +25,8 @@ const PER_SUBMIT = 32;
 export interface OwnEngine {
   readonly gpu: Gpu;
   readonly timer: Timer;
+  /** The tunings that were picked, by the id of the task. */
+  readonly picked: Map<string, string>;
 }
 
 /** Waits as the engine does: not for ever, and in Firefox not for its slow timer. */
@@ -42,7 +44,7 @@ export async function openEngine(info: HostInfo): Promise<OwnEngine> {
     deadlineSeconds: DEADLINE_SECONDS,
   };
   const gpu = await openDevice(host);
-  return { gpu, timer: createTimer(gpu) };
+  return { gpu, timer: createTimer(gpu), picked: new Map() };
 }
 
 /** Whether the engine's kernels know a type of weights. */
@@ -94,7 +96,7 @@ export async function tuned(
 /** Our own kernel for a task, in its fastest tuning, on weights that stay where they are, as the peers' do. */
 export async function prepareOwn(
   engine: OwnEngine,
-  { call, weights: type }: Task,
+  { id, call, weights: type }: Task,
 ): Promise<OwnContender | { readonly unavailable: string }> {
   if (!isDType(type)) return { unavailable: `Tokenroof has no kernels for ${type}` };
   const { gpu, timer } = engine;
@@ -106,6 +108,7 @@ export async function prepareOwn(
   const weights = await allocateWeights(gpu, type, bytes);
   try {
     const tuning = await tuned(engine, weights, call, type);
+    engine.picked.set(id, tuning);
     const launch = atOnePlace(await prepare(gpu, weights, call, type, tuning));
     await check(gpu, timer, launch);
     const destroy = () => {

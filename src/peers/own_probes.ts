@@ -59,8 +59,10 @@ export async function probeShares(
       const { call, tuning } = await sweep(engine.gpu, engine.timer, weights, probe, efforts.standard);
       all.push(await ready(engine, timing, weights, call, tuning, probe === "fma" ? "flops" : "bytes"));
     }
-    for (const { call, rate } of tasks) {
-      const tuning = await tuned(engine, weights, call, "f32");
+    for (const { id, call, rate } of tasks) {
+      // Arithmetic takes as long wherever the weights are; memory traffic may want another tuning.
+      const known = rate === "flops" ? engine.picked.get(id) : undefined;
+      const tuning = known ?? (await tuned(engine, weights, call, "f32"));
       all.push(await ready(engine, timing, weights, call, tuning, rate));
     }
     const timings = await takeRounds(timing.clock, all, timing.rounds);
