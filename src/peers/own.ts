@@ -29,6 +29,8 @@ const PER_SUBMIT = 32;
 export interface OwnEngine {
   readonly gpu: Gpu;
   readonly timer: Timer;
+  /** The tunings that were picked, by the id of the task. */
+  readonly picked: Map<string, Choice>;
 }
 
 /** Waits as the engine does: not for ever, and in Firefox not for its slow timer. */
@@ -46,7 +48,7 @@ export async function openEngine(info: HostInfo): Promise<OwnEngine> {
     deadlineSeconds: DEADLINE_SECONDS,
   };
   const gpu = await openDevice(host);
-  return { gpu, timer: createTimer(gpu) };
+  return { gpu, timer: createTimer(gpu), picked: new Map() };
 }
 
 /** A launch as a contender: it rotates through the memory that it was prepared with. */
@@ -98,7 +100,7 @@ const SPARE = 2 ** 12;
 /** Our own kernel for a task, in its fastest tuning, on weights that stay where they are, as the peers' do. */
 export async function prepareOwn(
   engine: OwnEngine,
-  { call, weights: type }: Task,
+  { id, call, weights: type }: Task,
 ): Promise<OwnContender | { readonly unavailable: string }> {
   const { gpu, timer } = engine;
   const streamed = kernelOf(call.kernel).operands(call.shape, type).filter(isStreamed);
@@ -107,6 +109,7 @@ export async function prepareOwn(
   const weights = await allocateWeights(gpu, type, bytes);
   try {
     const choice = await tuned(engine, weights, call, type);
+    engine.picked.set(id, choice);
     const launch = atOnePlace(await prepare(gpu, weights, call, type, choice));
     await check(gpu, timer, launch);
     const [x, w, scales] = launch.inputs(0);

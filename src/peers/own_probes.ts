@@ -60,8 +60,10 @@ export async function probeShares(
       const { call, choice } = await sweep(engine.gpu, engine.timer, weights, probe, "f32", efforts.standard);
       all.push(await ready(engine, timing, weights, call, choice, probe === "fma" ? "flops" : "bytes"));
     }
-    for (const { call, rate } of tasks) {
-      const choice = await tuned(engine, weights, call, "f32");
+    for (const { id, call, rate } of tasks) {
+      // Arithmetic takes as long wherever the weights are; memory traffic may want another choice.
+      const known = rate === "flops" ? engine.picked.get(id) : undefined;
+      const choice = known ?? (await tuned(engine, weights, call, "f32"));
       all.push(await ready(engine, timing, weights, call, choice, rate));
     }
     const timings = await takeRounds(timing.clock, all, timing.rounds);
