@@ -97,6 +97,21 @@ const groups: readonly Group[] = [
     ],
   },
   {
+    call: matmul(130, 69, 96),
+    dtype: "q4_0",
+    variant: "matrixQuants",
+    shader: "matmul_matrix_quants",
+    plants: [
+      ["the last block lost", "block < blocks;", "block + 1u < blocks;"],
+      ["the scale of the first block", "scales_stride + block", "scales_stride + 0u * block"],
+      ["the other one of two scales", "[at % 2u]", "[(at + 1u) % 2u]"],
+      ["no scale", "scale * vec4f(quants)", "vec4f(quants)"],
+      ["fours in reverse", "BITS - BITS * four", "BITS - BITS * (FOURS - 1u - four)"],
+      ["weights clamped one early", "i / WORDS, shape.N - 1u)", "i / WORDS, shape.N - 2u)"],
+      ["one step of K for all of a block", "* STRIDE + step * UNIT_K", "* STRIDE + 0u * step", 2],
+    ],
+  },
+  {
     call: { kernel: "mma", shape: { subgroups: 8, chains: 8, steps: 1920, M: 8, N: 8, K: 8 } },
     dtype: "f16",
     variant: "outer",
@@ -120,7 +135,7 @@ const groups: readonly Group[] = [
       ["one chain lost", "var c = 1u;", "var c = 2u;"],
       ["one step of eight fewer", "step < 8u;", "step < 7u;"],
       ["eight steps of 512 fewer", "i < shape.steps;", "i + 8u < shape.steps;"],
-      ["all invocations start alike", "i32(invocation * CHAINS + c)", "i32(c)"],
+      ["all invocations start alike", "(invocation * CHAINS + c) *", "c *"],
       [
         "bytes without a sign",
         "dot4I8Packed(bitcast<u32>(x[c]), factors)",
@@ -137,9 +152,9 @@ const groups: readonly Group[] = [
       variant,
       shader: variant === "narrow" ? "read" : "read_wide",
       plants: [
-        ["the first slice for all", `slice * ${words};`, `0u * slice * ${words};`],
-        ["the last slice never read", "max(SLICES, 1u)", "max(SLICES - 1u, 1u)"],
-        ["slices never begin again", "SLICES > 0u", "SLICES > 5u"],
+        ["the first slice for all", `% shape.slices * ${words};`, `* 0u * ${words};`],
+        ["the last slice never read", "index % shape.slices", "index % (shape.slices - 1u)"],
+        ["slices never begin again", "index % shape.slices", "index"],
       ],
     };
   }),
