@@ -37,8 +37,10 @@ const BARRIER = "workgroupBarrier();";
 /** The text with the barrier in front of it, and without. */
 const barrier = (text: string): [string, string] => [BARRIER + text, text];
 
-const staged = { dtype: "f16", variant: "matrix", shader: "matmul_matrix" } as const;
-const direct = { dtype: "f16", variant: "matrixDirect", shader: "matmul_matrix_direct" } as const;
+/** One choice is enough, and quickly compiled: all run one text. */
+const choices = /^2x2 /;
+const staged = { dtype: "f16", variant: "matrix", shader: "matmul_matrix", choices } as const;
+const direct = { dtype: "f16", variant: "matrixDirect", shader: "matmul_matrix_direct", choices } as const;
 /** No tile divides M or N, no step K. */
 const tiles = matmul(130, 69, 43);
 /** Whole matrices of every unit, and no whole tiles. */
@@ -75,7 +77,6 @@ const groups: readonly Group[] = [
   {
     ...staged,
     call: tiles,
-    choices: /^2x/,
     plants: [
       ["all subgroups do the first one's part", "min(thread / lanes, SUBGROUPS - 1u)", "0u * lanes"],
       ["no barrier before staging", ...barrier("\n    for (var i = thread; i < TILE_M")],
@@ -101,6 +102,7 @@ const groups: readonly Group[] = [
     dtype: "q4_0",
     variant: "matrixQuants",
     shader: "matmul_matrix_quants",
+    choices,
     plants: [
       ["the last block lost", "block < blocks;", "block + 1u < blocks;"],
       ["the scale of the first block", "scales_stride + block", "scales_stride + 0u * block"],
