@@ -1,15 +1,18 @@
 // Probe: how fast are products of four bytes at once?  Every invocation advances CHAINS independent numbers by
-// x = dot4I8Packed(x, factors) + addend, `steps` times: each step needs the one before, and which bytes it multiplies
-// no compiler can know. Factors and addend come from memory, the start from the invocation's number, and every chain
-// ends in the output, so that nothing can be removed. The numbers are scrambled on the way: a lost step shows.
+// x = x + dot4I8Packed(x, factors), `steps` times: each step needs the one before. Factors come from memory, the start
+// from the invocation's number, and every chain ends in the output, so that no compiler can remove any of it. The
+// numbers wander through all of 32 bits, exactly: a lost step shows.
 //
 // Prelude: elem (f32), CHAINS (1 to 16), THREADS.
 
 struct Shape { invocations: u32, chains: u32, steps: u32 }
 
 @group(0) @binding(0) var<uniform> shape: Shape;
-@group(0) @binding(1) var<storage, read> coefficients: array<elem, 2>;
+@group(0) @binding(1) var<storage, read> coefficients: array<vec4<elem>, 1>;
 @group(0) @binding(2) var<storage, read_write> sums: array<elem>;
+
+// Odd, so that no two starts are alike.
+const SPREAD = 0x9e3779b1u;
 
 @compute @workgroup_size(THREADS)
 fn main(
@@ -19,17 +22,17 @@ fn main(
 ) {
   let invocation = (group.y * grid.x + group.x) * THREADS + thread;
   if (invocation >= shape.invocations) { return; }
-  let factors = bitcast<u32>(coefficients[0]);
-  let addend = bitcast<i32>(coefficients[1]);
+  // Coefficients are at most 1/2 in magnitude, factors odd and at most 127.
+  let factors = pack4xI8(2 * vec4i(floor(127 * coefficients[0])) + 1);
   var x: array<i32, CHAINS>;
   for (var c = 0u; c < CHAINS; c++) { // unroll
-    x[c] = i32(invocation * CHAINS + c);
+    x[c] = i32((invocation * CHAINS + c) * SPREAD + 1u);
   }
   // Eight steps per turn keep the loop's own cost small.
   for (var i = 0u; i < shape.steps; i += 8u) {
     for (var step = 0u; step < 8u; step++) { // unroll
       for (var c = 0u; c < CHAINS; c++) { // unroll
-        x[c] = dot4I8Packed(bitcast<u32>(x[c]), factors) + addend;
+        x[c] += dot4I8Packed(bitcast<u32>(x[c]), factors);
       }
     }
   }

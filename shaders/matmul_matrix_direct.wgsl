@@ -76,10 +76,10 @@ fn main(
       subgroupMatrixStore<row_major>(&results, subgroup * SUM_SIZE, acc[m * MATRICES_N + n], UNIT_N);
       workgroupBarrier();
       for (var i = thread; i < SUBGROUPS * SUM_SIZE / 4u; i += THREADS) {
-        let from = i * 4u / SUM_SIZE;
+        let owner = i * 4u / SUM_SIZE;
         let at = vec2u(
-          row + (from / GROUP_N * MATRICES_M + m) * UNIT_M + i * 4u % SUM_SIZE / UNIT_N,
-          (col + (from % GROUP_N * MATRICES_N + n) * UNIT_N + i * 4u % UNIT_N) / 4u,
+          row + (owner / GROUP_N * MATRICES_M + m) * UNIT_M + i * 4u % SUM_SIZE / UNIT_N,
+          (col + (owner % GROUP_N * MATRICES_N + n) * UNIT_N + i * 4u % UNIT_N) / 4u,
         );
         if (at.x < shape.M && at.y < words_n) {
           let sums = vec4(results[4u * i], results[4u * i + 1u], results[4u * i + 2u], results[4u * i + 3u]);

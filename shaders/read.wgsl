@@ -2,8 +2,7 @@
 // of them in flight per thread. With OWN = 0 neighbouring threads read neighbouring vec4s, as GPUs like it;
 // with OWN = 1 each thread walks through a contiguous part of its own, as CPUs like it.
 //
-// Prelude: elem, THREADS (a power of two), LOADS, OWN; SLICES, after which groups begin again at the first slice; 0 where
-// each has its own.
+// Prelude: elem, THREADS (a power of two), LOADS, OWN.
 
 struct Shape { groups: u32, words: u32 }
 
@@ -23,8 +22,7 @@ fn main(
 ) {
   let index = group.y * grid.x + group.x;
   if (index >= shape.groups) { return; }
-  let slice = select(index, index % max(SLICES, 1u), SLICES > 0u);
-  let begin = slice * shape.words;
+  let begin = index * shape.words;
   let part = (shape.words + THREADS - 1u) / THREADS;
   let slice_end = begin + shape.words;
   let end = select(slice_end, min(begin + (thread + 1u) * part, slice_end), OWN == 1u);

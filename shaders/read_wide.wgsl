@@ -1,8 +1,7 @@
 // Probe: read.wgsl with loads of 64 bytes: an index is checked once for four vec4s. `words` still counts vec4s, and
 // is a multiple of four.
 //
-// Prelude: elem, THREADS (a power of two), LOADS, OWN; SLICES, after which groups begin again at the first slice; 0 where
-// each has its own.
+// Prelude: elem, THREADS (a power of two), LOADS, OWN.
 
 struct Shape { groups: u32, words: u32 }
 
@@ -23,8 +22,7 @@ fn main(
   let index = group.y * grid.x + group.x;
   if (index >= shape.groups) { return; }
   let words = shape.words / 4u;
-  let slice = select(index, index % max(SLICES, 1u), SLICES > 0u);
-  let begin = slice * words;
+  let begin = index * words;
   let part = (words + THREADS - 1u) / THREADS;
   let slice_end = begin + words;
   let end = select(slice_end, min(begin + (thread + 1u) * part, slice_end), OWN == 1u);

@@ -1,12 +1,13 @@
 // Sentences about what is odd in a result, most important first.
 
 import { workOf } from "../kernels";
+import { isProbe } from "../kernels/probes";
 import type { Measurement, Oddity, Result } from "../result";
 import { callName } from "../workloads";
 import { mayBeCached, safeRotation } from "./cache_knee";
 import { secondsPerCall } from "./estimate";
 import { odditiesOf } from "./oddities";
-import { isProbe, measuredRoof } from "./roofline";
+import { measuredRoof } from "./roofline";
 import { isSlowed, slowdown } from "./throttling";
 import { throughputs } from "./throughput";
 

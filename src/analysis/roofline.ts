@@ -2,9 +2,10 @@
 // traffic at the bandwidth roof (Williams, Waterman & Patterson, CACM 52:4, 2009).
 
 import { type Chip, type Figure, type Format, flopsFor, isVerified } from "../chips/chip";
-import { type KernelName, workOf } from "../kernels";
+import { workOf } from "../kernels";
 import type { DType } from "../kernels/elements";
 import type { Work } from "../kernels/kernel";
+import { arithmeticOf, isStreaming, type Probe, type TypedProbe } from "../kernels/probes";
 import type { Result } from "../result";
 import { callName, type Workload } from "../workloads";
 import { type Estimate, rateOf, secondsPerCall } from "./estimate";
@@ -38,17 +39,6 @@ export function rooflineSeconds(workload: Workload, roof: Roof, dtype: DType): n
   }, 0);
 }
 
-/** Probes of arithmetic, by fused multiply-adds, matrix units and products of four bytes at once; and of memory. */
-export const arithmeticProbes = ["fma", "mma", "dot"] as const;
-export const memoryProbes = ["read", "copy"] as const;
-export type Probe = (typeof arithmeticProbes)[number] | (typeof memoryProbes)[number];
-
-const isArithmetic = (probe: Probe): boolean => arithmeticProbes.some((each) => each === probe);
-
-/** Whether a kernel is no part of a model, but measures the device. */
-export const isProbe = (kernel: KernelName): boolean =>
-  [...arithmeticProbes, ...memoryProbes].some((each) => each === kernel);
-
 /** What a probe reached: FLOP/s in arithmetic, of which a product of whole numbers counts as two, or byte/s. */
 export function probeRate(result: Result, probe: Probe, dtype: DType): Estimate | undefined {
   // A call that the plan asked for is no probe: it may be small enough to stay in a cache.
@@ -57,27 +47,9 @@ export function probeRate(result: Result, probe: Probe, dtype: DType): Estimate 
     if (outcome.status !== "measured" || outcome.call.kernel !== probe || outcome.dtype !== dtype) return [];
     if (asked.has(callName(outcome.call))) return [];
     const { flops, bytes } = workOf(outcome.call, dtype);
-    return [rateOf(isArithmetic(probe) ? flops : bytes, secondsPerCall(outcome))];
+    return [rateOf(isStreaming(probe) ? bytes : flops, secondsPerCall(outcome))];
   });
   return rates.sort((a, b) => b.value - a.value)[0];
-}
-
-/**
- * The arithmetic that kernels of a type may choose from, as probes in types: f16 may be multiplied in f32 where that is
- * faster, and whole numbers as they are or unpacked to f32.
- */
-function arithmeticOf(dtype: DType): (readonly [probe: Probe, dtype: DType])[] {
-  const f32 = [
-    ["fma", "f32"],
-    ["mma", "f32"],
-  ] as const;
-  if (dtype === "f32") return [...f32];
-  if (dtype === "f16") return [["fma", "f16"], ["mma", "f16"], ...f32];
-  return [
-    ["fma", "f32"],
-    ["dot", "q8_0"],
-    ["dot", "q4_0"],
-  ];
 }
 
 /**
@@ -85,12 +57,12 @@ function arithmeticOf(dtype: DType): (readonly [probe: Probe, dtype: DType])[] {
  * may use. Bytes are bytes: bandwidth is the best of either type.
  */
 export function measuredRoof(result: Result, dtype: DType): Roof | undefined {
-  const best = (probes: readonly (readonly [Probe, DType])[]) =>
-    Math.max(0, ...probes.map(([probe, type]) => probeRate(result, probe, type)?.value ?? 0));
+  const best = (probes: readonly TypedProbe[]) =>
+    Math.max(0, ...probes.map((each) => probeRate(result, each.probe, each.dtype)?.value ?? 0));
   const flops = best(arithmeticOf(dtype));
   const bandwidth = best([
-    ["read", "f16"],
-    ["read", "f32"],
+    { probe: "read", dtype: "f16" },
+    { probe: "read", dtype: "f32" },
   ]);
   return flops > 0 && bandwidth > 0 ? { flops, bandwidth } : undefined;
 }

@@ -4,7 +4,7 @@ import type { Choice } from "../kernels/choices";
 import { activationsOf, bitsOf } from "../kernels/elements";
 import type { CachePoint } from "../result";
 import { CURSORY, check } from "./check";
-import { atPlaces, prepare } from "./launch";
+import { prepare } from "./launch";
 import type { Instrument } from "./rounds";
 import { quickTime } from "./tune";
 import { largestPiece, type Weights } from "./weights";
@@ -44,12 +44,12 @@ export async function cacheCurve(
     const piece = Math.min(bytes, largest);
     const perDispatch = Math.max(piece, volume);
     const shape = { groups: perDispatch / SLICE_BYTES, words, slices: piece / SLICE_BYTES };
-    const launch = await prepare(gpu, weights, { kernel: "reread", shape }, dtype, choice);
+    const call = { kernel: "reread", shape } as const;
+    const launch = await prepare(gpu, weights, call, dtype, choice, bytes / piece);
     try {
       if (launch.rotation < bytes) return undefined;
-      const turns = atPlaces(launch, bytes / piece);
-      await check(gpu, timer, turns, CURSORY);
-      return ((await quickTime(timer, turns)) * bytes) / perDispatch;
+      await check(gpu, timer, launch, CURSORY);
+      return ((await quickTime(timer, launch)) * bytes) / perDispatch;
     } finally {
       launch.destroy();
     }

@@ -42,15 +42,6 @@ export const atOnePlace = (launch: Launch): Launch => ({
   encode: (pass, _from, count) => launch.encode(pass, 0, count, 0),
 });
 
-/** The same launch with its dispatches on the memory of the first `places` of the rotation, by turns. */
-export const atPlaces = (launch: Launch, places: number): Launch => ({
-  ...launch,
-  inputs: (dispatch) => launch.inputs(dispatch % places),
-  encode(pass, from, count, step = 1) {
-    for (let i = 0; i < count; i++) launch.encode(pass, (from + i * step) % places, 1);
-  },
-});
-
 /** Writes activations: seeded random numbers, zero in the padding. */
 function uploadActivations(gpu: Gpu, operand: Operand, buffer: GPUBuffer, seed: number): Matrix {
   const stride = strideOf(operand.columns);
@@ -69,7 +60,8 @@ function uploadActivations(gpu: Gpu, operand: Operand, buffer: GPUBuffer, seed: 
 
 /**
  * Compiles a call and allocates what it works on. Throws where the choice is not for this call or device, the shader
- * does not compile, an operand does not fit into a binding or memory is short.
+ * does not compile, an operand does not fit into a binding or memory is short. Dispatches rotate through `places` of
+ * memory at most.
  */
 export async function prepare(
   gpu: Gpu,
@@ -77,6 +69,7 @@ export async function prepare(
   { kernel: name, shape }: AnyCall,
   dtype: DType,
   choice: Choice,
+  places = MAX_PIECES,
 ): Promise<Launch> {
   const kernel = kernelOf(name);
   const { tuning } = choice;
@@ -94,7 +87,8 @@ export async function prepare(
   const seed = gpu.freshSeed();
 
   const streamed = operands.filter(isStreamed);
-  const groups = streamed.length === 0 ? [[]] : (weights?.pieces(streamed, MAX_PIECES) ?? []);
+  const groups =
+    streamed.length === 0 ? [[]] : (weights?.pieces(streamed, Math.min(places, MAX_PIECES)) ?? []);
   if (groups.length === 0)
     throw new Error(`${name} reads more at once than the ${weights?.bytes ?? 0} bytes of weights in memory`);
 

@@ -4,9 +4,10 @@
 import { type Call, kernelOf, workOf } from "../kernels";
 import { type Choice, choiceName, defaultChoice } from "../kernels/choices";
 import { MAX_DOT_STEPS } from "../kernels/dot";
-import { activationsOf, bitsOf, type DType, quantsOf } from "../kernels/elements";
+import { activationsOf, bitsOf, type DType } from "../kernels/elements";
 import { MAX_STEPS } from "../kernels/fma";
 import { MAX_MMA_STEPS } from "../kernels/mma";
+import { isStreaming, type Probe } from "../kernels/probes";
 import type { TuningRecord } from "../result";
 import type { Gpu } from "./device";
 import type { Effort } from "./effort";
@@ -34,7 +35,7 @@ export const firstCalls = {
   mma: { kernel: "mma", shape: { subgroups: 64, chains: 4, steps: 64, M: 8, N: 8, K: 8 } },
   read: { kernel: "read", shape: { groups: 512, words: 1024 } },
   copy: { kernel: "copy", shape: { words: 2 ** 20 } },
-} as const satisfies Record<string, Call>;
+} as const satisfies Record<Probe, Call>;
 
 /** How many times longer a dispatch of a probe's first call may take than it does with the first choice that suits it. */
 async function growthOf(gpu: Gpu, timer: Timer, call: Call, dtype: DType): Promise<number> {
@@ -103,18 +104,6 @@ function copyCalls(gpu: Gpu, weights: Weights, effort: Effort): Call[] {
     { kernel: "copy", shape: { words: Math.floor((2 * bytes) / bitsOf[activationsOf[weights.dtype]]) } },
   ];
 }
-
-export type Probe = keyof typeof firstCalls;
-
-/** What is probed before anything in this type is measured: each in the type that kernels of this one compute or stream in. */
-export function probesOf(dtype: DType): { readonly probe: Probe; readonly dtype: DType }[] {
-  const floats = activationsOf[dtype];
-  const own = (["fma", "mma", "read", "copy"] as const).map((probe) => ({ probe, dtype: floats }));
-  return quantsOf[dtype] === undefined ? own : [...own, { probe: "dot", dtype }];
-}
-
-/** Probes of memory, which read weights. */
-export const isStreaming = (probe: Probe): probe is "read" | "copy" => probe === "read" || probe === "copy";
 
 /** Whether this device has what a probe measures. */
 export function hasProbe(gpu: Gpu, probe: Probe, dtype: DType): boolean {

@@ -3,6 +3,7 @@
 
 import { type Call, kernelOf, workOf } from "../kernels";
 import { activationsOf, type DType } from "../kernels/elements";
+import { isStreaming, type Probe, probesOf } from "../kernels/probes";
 import { type Plan, workloadsOf } from "../plan";
 import { type Outcome, type Result, SCHEMA, samplesOf } from "../result";
 import { median } from "../statistics";
@@ -16,7 +17,7 @@ import { efforts } from "./effort";
 import type { Host } from "./host";
 import { measure } from "./measure";
 import { divide, type Roofs } from "./pieces";
-import { firstCalls, hasProbe, isStreaming, type Probe, probesOf, sweep } from "./roof";
+import { firstCalls, hasProbe, sweep } from "./roof";
 import { isGone, openSession, type Session } from "./session";
 import { largestPiece } from "./weights";
 
@@ -166,8 +167,7 @@ function unitsOf(plan: Plan, calls: readonly Call[]): Unit[] {
   const probed = new Set<string>();
   return plan.dtype.flatMap((dtype): Unit[] => {
     const probes = probesOf(dtype).filter((each) => {
-      // Packed products are the same for whole numbers of any size.
-      const key = each.probe === "dot" ? each.probe : `${each.probe} ${each.dtype}`;
+      const key = `${each.probe} ${each.dtype}`;
       return !probed.has(key) && probed.add(key);
     });
     return [

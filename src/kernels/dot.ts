@@ -32,26 +32,22 @@ const chained: Variant<DotShape, DotTuning> = {
     },
   ],
   spot: ({ invocations }, { THREADS }, workgroup, choice) =>
-    spotAt(pick(workgroup * THREADS, THREADS, invocations, choice), 0),
+    spotAt(0, pick(workgroup * THREADS, THREADS, invocations, choice)),
 };
 
-/** A number's bits in f32. */
-const bitsOfFloat = (value: number): number => new Int32Array(Float32Array.of(value).buffer)[0]!;
+/** Starts lie so far apart, modulo 2^32. */
+const SPREAD = 0x9e3779b1;
 
 /** The low 24 bits of what the chains of an invocation come to, added up. */
-function sumOf({ chains, steps }: DotShape, factors: number, addend: number, invocation: number): number {
-  const factor = [24, 16, 8, 0].map((bit) => (factors << bit) >> 24);
+function sumOf({ chains, steps }: DotShape, factors: readonly number[], invocation: number): number {
+  const [f0 = 0, f1 = 0, f2 = 0, f3 = 0] = factors;
   let sum = 0;
   for (let chain = 0; chain < chains; chain++) {
-    let x = (invocation * chains + chain) | 0;
+    let x = (Math.imul(invocation * chains + chain, SPREAD) + 1) | 0;
     for (let step = 0; step < steps; step++) {
-      x =
-        (((x << 24) >> 24) * factor[0]! +
-          ((x << 16) >> 24) * factor[1]! +
-          ((x << 8) >> 24) * factor[2]! +
-          (x >> 24) * factor[3]! +
-          addend) |
-        0;
+      const products =
+        ((x << 24) >> 24) * f0 + ((x << 16) >> 24) * f1 + ((x << 8) >> 24) * f2 + (x >> 24) * f3;
+      x = (x + products) | 0;
     }
     sum = (sum + x) | 0;
   }
@@ -73,22 +69,22 @@ export const dot: Kernel<DotShape> = {
   shapeClass: ({ chains }) => `${chains} chains`,
 
   operands: ({ invocations }, dtype) => [
-    { name: "coefficients", rows: 1, columns: 2, role: "activations", element: activationsOf[dtype] },
+    { name: "coefficients", rows: 1, columns: 4, role: "activations", element: activationsOf[dtype] },
     { name: "sums", rows: 1, columns: invocations, role: "output", element: "f32" },
   ],
 
   // Four products and four sums in each step.
   work: ({ invocations, chains, steps }) => ({
     flops: 8 * invocations * chains * steps,
-    bytes: 8 + 4 * invocations,
+    bytes: 16 + 4 * invocations,
   }),
 
   products: ({ chains, steps }) => chains * steps,
 
   reference(shape, [coefficients], _row, columns) {
-    const [factors, addend] = [0, 1].map((column) => bitsOfFloat(coefficients!(0, column)));
+    const factors = [0, 1, 2, 3].map((column) => 2 * Math.floor(127 * coefficients!(0, column)) + 1);
     return columns.map((column) => ({
-      value: sumOf(shape, factors!, addend!, column),
+      value: sumOf(shape, factors, column),
       magnitude: 2 ** 24,
     }));
   },

@@ -1,7 +1,7 @@
 import { activationsOf, type DType } from "./elements";
 import { type Kernel, type Operand, splitRange, sumTolerance } from "./kernel";
 import { broadcast, broadcastQuants } from "./matmul_broadcast";
-import { matrix, matrixDirect } from "./matmul_matrix";
+import { matrix, matrixDirect, matrixQuants } from "./matmul_matrix";
 import { tiled, tiledQuants } from "./matmul_tiled";
 import {
   dotProducts,
@@ -21,7 +21,7 @@ const operands = ({ M, N, K }: MatmulShape, dtype: DType): Operand[] => [
 /** C = A · Bᵀ for many rows of A: the kernel that prefill is made of. */
 export const matmul: Kernel<MatmulShape> = {
   fields: ["M", "N", "K"],
-  variants: { tiled, broadcast, matrix, matrixDirect, tiledQuants, broadcastQuants },
+  variants: { tiled, broadcast, matrix, matrixDirect, tiledQuants, broadcastQuants, matrixQuants },
   unsupported: wholeBlocks,
   shapeClass: ({ M }) => (M < 64 ? "narrow" : "wide"),
   operands,

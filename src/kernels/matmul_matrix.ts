@@ -2,7 +2,8 @@
 
 import wgsl from "../../shaders/matmul_matrix.wgsl?raw";
 import direct from "../../shaders/matmul_matrix_direct.wgsl?raw";
-import { activationsOf, bitsOf, type DType, quantsOf, roundoff } from "./elements";
+import quants from "../../shaders/matmul_matrix_quants.wgsl?raw";
+import { activationsOf, BLOCK, bitsOf, type DType, quantsOf, roundoff } from "./elements";
 import { pick, spotAt, type Variant } from "./kernel";
 import { type UnitTuning, unitDemand, unitName, unitPrelude, unitSpace, units } from "./matrix_unit";
 import type { MatmulShape } from "./product";
@@ -43,16 +44,27 @@ const tiles = ({ M, N }: MatmulShape, tuning: PatchTuning) => {
 const resultBytes = ({ GROUP_M, GROUP_N, UNIT_M, UNIT_N, RESULT_BITS }: PatchTuning) =>
   (GROUP_M * GROUP_N * UNIT_M * UNIT_N * RESULT_BITS) / 8;
 
-function unfit(tuning: PatchTuning, dtype: DType): string | undefined {
-  const { UNIT_M, UNIT_N, MATRICES_M, MATRICES_N, SUBGROUP, OPERAND_BITS } = tuning;
-  if (quantsOf[dtype] !== undefined) return "its weights are floats";
-  if (OPERAND_BITS < bitsOf[activationsOf[dtype]]) return "it would round its operands";
+const tooMuch = (tuning: PatchTuning): string | undefined => {
+  const { UNIT_M, UNIT_N, MATRICES_M, MATRICES_N, SUBGROUP } = tuning;
   return (MATRICES_M * MATRICES_N * UNIT_M * UNIT_N) / SUBGROUP > MOST_SUMS
     ? "more sums than registers"
     : undefined;
+};
+
+function unfit(tuning: PatchTuning, dtype: DType): string | undefined {
+  if (quantsOf[dtype] !== undefined) return "its weights are floats";
+  if (tuning.OPERAND_BITS < bitsOf[activationsOf[dtype]]) return "it would round its operands";
+  return tooMuch(tuning);
 }
 
-/** What both variants have in common. */
+/**
+ * Sums of terms of either sign grow as the square root of their number, their rounding errors with them, and the
+ * errors' sum once more: in proportion to the terms, as the magnitude does. Products alike in size are about half a
+ * unit roundoff off, the worst of many elements four times that.
+ */
+const sumSlack = ({ RESULT_BITS }: UnitTuning) => (RESULT_BITS === 16 ? 2 * roundoff.f16 : 0);
+
+/** What all variants have in common. */
 const common: Pick<Variant<MatmulShape, PatchTuning>, "spot" | "slack"> = {
   spot({ M, N }, tuning, workgroup, choice) {
     const [tileM, tileN] = tileOf(tuning);
@@ -62,10 +74,7 @@ const common: Pick<Variant<MatmulShape, PatchTuning>, "spot" | "slack"> = {
       pick(Math.floor(workgroup / tilesM) * tileN, tileN, N, choice & 0xffff),
     );
   },
-  // Sums of terms of either sign grow as the square root of their number, their rounding errors with them, and the
-  // errors' sum once more: in proportion to the terms, as the magnitude does. Products alike in size are about half a
-  // unit roundoff off, the worst of many elements four times that.
-  slack: ({ RESULT_BITS }) => (RESULT_BITS === 16 ? 2 * roundoff.f16 : 0),
+  slack: sumSlack,
 };
 
 const patches = (tuning: PatchTuning) =>
@@ -144,4 +153,37 @@ export const matrixDirect: Variant<MatmulShape, DirectTuning> = {
       binds: ["a", "b", "c"],
     },
   ],
+};
+
+/** Weights as whole numbers with scales, unpacked into workgroup memory. */
+export const matrixQuants: Variant<MatmulShape, PatchTuning> = {
+  ...common,
+  shaders: { matmul_matrix_quants: quants },
+  space,
+  starts,
+  describe: (tuning) => `${patches(tuning)}, unpacked`,
+  unfit: (tuning, _shape, dtype) =>
+    quantsOf[dtype] === undefined ? "its weights are whole numbers" : tooMuch(tuning),
+  demand(tuning) {
+    const [tileM, tileN] = tileOf(tuning);
+    const staged = ((tileM + tileN) * (BLOCK + STAGE_PAD) * tuning.OPERAND_BITS) / 8;
+    return unitDemand(tuning, tuning.GROUP_M * tuning.GROUP_N, staged + resultBytes(tuning));
+  },
+  stages(tuning, shape, dtype) {
+    const BITS = bitsOf[quantsOf[dtype] ?? "i8"];
+    const sizes = { STEPS: BLOCK / tuning.UNIT_K, STAGE_PAD, BITS, WORDS: BITS / 4, FOURS: 32 / BITS };
+    return [
+      {
+        shader: "matmul_matrix_quants",
+        prelude: unitPrelude(activationsOf[dtype], tuning, { ...constants(tuning), ...sizes }),
+        workgroups: tiles(shape, tuning),
+        binds: ["a", "b", "scales", "c"],
+      },
+    ];
+  },
+  // Both operands of a product are rounded, by two unit roundoffs at most; the rounding errors of many are of either
+  // sign and grow as the square root of their number, while the magnitude grows with it: by 0.8 unit roundoffs for
+  // products as uneven as these, and six times that for the worst of many elements.
+  slack: (tuning, { K }) =>
+    sumSlack(tuning) + (tuning.OPERAND_BITS === 16 ? roundoff.f16 * Math.min(2, 5 / Math.sqrt(K)) : 0),
 };

@@ -19,16 +19,25 @@ export type UnitTuning = {
 
 const floatOf = (bits: number): Float => (bits === 16 ? "f16" : "f32");
 
-/** M, N and K of the units that are about: Apple's; then those of NVIDIA and AMD, Intel, NVIDIA. */
-const SIZES = [
-  [8, 8, 8],
-  [16, 16, 16],
-  [8, 16, 16],
-  [16, 8, 16],
-  [16, 8, 8],
+/** Bits of operands and of results. */
+const HALVES = [
+  [16, 32],
+  [16, 16],
 ] as const;
+const FLOATS = [...HALVES, [32, 32]] as const;
 
-const LANES = [4, 8, 16, 32, 64, 128];
+/** The units that are about: their M, N and K, in which types, and the lanes of the subgroups that have them. */
+const known = [
+  // Apple; lavapipe.
+  { size: [8, 8, 8], types: FLOATS, lanes: [32, 8] },
+  // NVIDIA; AMD.
+  { size: [16, 16, 16], types: HALVES, lanes: [32, 64] },
+  // Intel.
+  { size: [8, 16, 16], types: HALVES, lanes: [32, 16] },
+  // NVIDIA.
+  { size: [16, 8, 16], types: HALVES, lanes: [32] },
+  { size: [16, 8, 8], types: HALVES, lanes: [32] },
+] as const;
 
 export const unitSpace = {
   UNIT_M: [8, 16],
@@ -36,16 +45,15 @@ export const unitSpace = {
   UNIT_K: [8, 16],
   OPERAND_BITS: [16, 32],
   RESULT_BITS: [16, 32],
-  SUBGROUP: LANES,
+  SUBGROUP: [8, 16, 32, 64],
 };
 
 /** Everything that some device may have. */
-export const units: readonly UnitTuning[] = SIZES.flatMap(([UNIT_M, UNIT_N, UNIT_K]) =>
-  [
-    { OPERAND_BITS: 16, RESULT_BITS: 32 },
-    { OPERAND_BITS: 16, RESULT_BITS: 16 },
-    { OPERAND_BITS: 32, RESULT_BITS: 32 },
-  ].flatMap((bits) => LANES.map((SUBGROUP) => ({ UNIT_M, UNIT_N, UNIT_K, ...bits, SUBGROUP }))),
+export const units: readonly UnitTuning[] = known.flatMap(
+  ({ size: [UNIT_M, UNIT_N, UNIT_K], types, lanes }) =>
+    types.flatMap(([OPERAND_BITS, RESULT_BITS]) =>
+      lanes.map((SUBGROUP) => ({ UNIT_M, UNIT_N, UNIT_K, OPERAND_BITS, RESULT_BITS, SUBGROUP })),
+    ),
 );
 
 /** The unit that a tuning asks for. */

@@ -20,16 +20,13 @@ export type ReadTuning = {
 const described = ({ THREADS, LOADS, OWN }: ReadTuning, bytes: string) =>
   `${THREADS} threads, ${LOADS} ${OWN === 1 ? "own " : ""}loads${bytes}`;
 
-/** As many slices as there are groups. */
-const ALL_APART = 0;
-
 /** Both variants but for what one load is. */
 const sliced = (shader: string): Pick<Variant<ReadShape, ReadTuning>, "demand" | "stages" | "spot"> => ({
   demand: ({ THREADS }) => ({ threads: THREADS, workgroupStorage: THREADS * 16 }),
   stages: (tuning, { groups }, dtype) => [
     {
       shader,
-      prelude: preludeFor(activationsOf[dtype], { ...tuning, SLICES: ALL_APART }),
+      prelude: preludeFor(activationsOf[dtype], tuning),
       workgroups: groups,
       binds: ["data", "sums"],
     },

@@ -6,17 +6,24 @@ export type RereadShape = ReadShape & {
   readonly slices: number;
 };
 
-/** A variant of `read` whose groups begin again at the first slice. */
+/** What stands in the shaders of `read`, and what has to stand there for groups to begin again at the first slice. */
+const changes = [
+  ["struct Shape { groups: u32, words: u32 }", "struct Shape { groups: u32, words: u32, slices: u32 }"],
+  ["let begin = index *", "let begin = index % shape.slices *"],
+] as const;
+
+/** The same shader, line by line, on a working set. */
+function onSlices(wgsl: string): string {
+  return changes.reduce((text, [from, to]) => {
+    const parts = text.split(from);
+    if (parts.length !== 2) throw new Error(`reread: a shader of read does not have "${from}" once`);
+    return parts.join(to);
+  }, wgsl);
+}
+
 const again = (variant: Variant<ReadShape, ReadTuning>): Variant<RereadShape, ReadTuning> => ({
   ...variant,
-  stages: (tuning, shape, dtype) =>
-    variant.stages(tuning, shape, dtype).map((stage) => ({
-      ...stage,
-      prelude: {
-        ...stage.prelude,
-        constants: { ...stage.prelude.constants, SLICES: shape.slices },
-      },
-    })),
+  shaders: Object.fromEntries(Object.entries(variant.shaders).map(([stem, wgsl]) => [stem, onSlices(wgsl)])),
 });
 
 /**

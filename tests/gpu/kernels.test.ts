@@ -74,14 +74,23 @@ const shapes: Record<KernelName, readonly AnyShape[]> = {
     { groups: 3, words: 4 },
     { groups: 5, words: 4100 },
   ],
+  reread: [
+    { groups: 1, words: 1, slices: 1 },
+    { groups: 7, words: 67, slices: 3 },
+    { groups: 24, words: 4100, slices: 5 },
+  ],
   dot: [
     { invocations: 1, chains: 1, steps: 8 },
-    { invocations: 300, chains: 4, steps: 64 },
+    { invocations: 67, chains: 4, steps: 64 },
+    { invocations: 300, chains: 16, steps: 1024 },
   ],
-  mma: [{ subgroups: 5, chains: 2, steps: 8, M: 8, N: 8, K: 8 }],
-  reread: [
-    { groups: 3, words: 67, slices: 1 },
-    { groups: 5, words: 260, slices: 2 },
+  mma: [
+    { subgroups: 1, chains: 2, steps: 8, M: 8, N: 8, K: 8 },
+    { subgroups: 13, chains: 8, steps: 1920, M: 8, N: 8, K: 8 },
+    { subgroups: 13, chains: 8, steps: 1920, M: 16, N: 16, K: 16 },
+    { subgroups: 13, chains: 8, steps: 1920, M: 8, N: 16, K: 16 },
+    { subgroups: 13, chains: 8, steps: 1920, M: 16, N: 8, K: 16 },
+    { subgroups: 13, chains: 8, steps: 1920, M: 16, N: 8, K: 8 },
   ],
   copy: [{ words: 1 }, { words: 67 }, { words: 8209 }],
   fill: [

@@ -8,6 +8,7 @@ import { createTimer, type Timer } from "../../src/engine/timer";
 import { allocateWeights, type Weights } from "../../src/engine/weights";
 import { type Call, kernelOf } from "../../src/kernels";
 import { type Choice, choiceName, starts } from "../../src/kernels/choices";
+import type { DType } from "../../src/kernels/elements";
 import { useDevice } from "./device";
 
 const gpu = useDevice();
@@ -23,11 +24,11 @@ beforeAll(async () => {
 afterAll(() => weights?.destroy());
 
 /** The choices of the matrix variants that suit the device and the call. */
-const choicesFor = ({ kernel, shape }: Call): Choice[] =>
+const choicesFor = ({ kernel, shape }: Call, dtype: DType = "f16"): Choice[] =>
   starts(kernelOf(kernel)).filter(
     (choice) =>
       choice.variant.startsWith("matrix") &&
-      unfit(gpu(), kernelOf(kernel), choice, shape, "f16") === undefined,
+      unfit(gpu(), kernelOf(kernel), choice, shape, dtype) === undefined,
   );
 
 test.for([
@@ -63,4 +64,30 @@ test("operands lie where they are loaded from only where whole matrices do", ({ 
   expect(variants(64, 64, 64)).toContain("matrixDirect");
   expect(variants(64, 65, 64)).not.toContain("matrixDirect");
   expect(variants(64, 64, 60)).not.toContain("matrixDirect");
+});
+
+test.for([
+  [1, 1, 32],
+  [64, 64, 64],
+  [37, 69, 96],
+  [130, 65, 2048],
+] as const)("%i x %i x %i of whole numbers is right in every unit", async ([M, N, K], { skip }) => {
+  if (!hasUnits()) return skip("no matrix units for f16 here");
+  const call: Call = { kernel: "matmul", shape: { M, N, K } };
+  for (const dtype of ["q8_0", "q4_0"] as const) {
+    const own = await allocateWeights(gpu(), dtype, 2 ** 22);
+    const choices = choicesFor(call, dtype);
+    expect(choices.map(({ variant }) => variant)).toContain("matrixQuants");
+    for (const choice of choices) {
+      const launch = await prepare(gpu(), own, call, dtype, choice);
+      try {
+        const { error, coverage } = await check(gpu(), timer, launch);
+        expect(coverage).toBe(1);
+        expect(error, choiceName(kernelOf("matmul"), choice)).toBeLessThan(1e-3);
+      } finally {
+        launch.destroy();
+      }
+    }
+    own.destroy();
+  }
 });

@@ -2,13 +2,14 @@
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { CURSORY, check } from "../../src/engine/check";
+import { unsupported } from "../../src/engine/device";
 import { prepare } from "../../src/engine/launch";
 import { unfit } from "../../src/engine/pipeline";
 import { createTimer, type Timer } from "../../src/engine/timer";
 import { allocateWeights, type Weights } from "../../src/engine/weights";
 import { kernelOf } from "../../src/kernels";
 import { type Choice, choiceName, starts } from "../../src/kernels/choices";
-import type { DType } from "../../src/kernels/elements";
+import { type DType, dtypes } from "../../src/kernels/elements";
 import { useDevice } from "./device";
 import { type Fault, faults, plant } from "./matrix_faults";
 
@@ -21,8 +22,10 @@ const weights = new Map<DType, Weights>();
 
 beforeAll(async () => {
   timer = createTimer(gpu());
-  weights.set("f32", await allocateWeights(gpu(), "f32", 2 ** 22));
-  if (gpu().has("shader-f16")) weights.set("f16", await allocateWeights(gpu(), "f16", 2 ** 22));
+  for (const dtype of dtypes) {
+    if (unsupported(gpu(), dtype) === undefined)
+      weights.set(dtype, await allocateWeights(gpu(), dtype, 2 ** 22));
+  }
 });
 afterAll(() => {
   for (const each of weights.values()) each.destroy();

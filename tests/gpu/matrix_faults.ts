@@ -37,8 +37,10 @@ const BARRIER = "workgroupBarrier();";
 /** The text with the barrier in front of it, and without. */
 const barrier = (text: string): [string, string] => [BARRIER + text, text];
 
-const staged = { dtype: "f16", variant: "matrix", shader: "matmul_matrix" } as const;
-const direct = { dtype: "f16", variant: "matrixDirect", shader: "matmul_matrix_direct" } as const;
+/** One choice is enough, and quickly compiled: all run one text. */
+const choices = /^2x2 /;
+const staged = { dtype: "f16", variant: "matrix", shader: "matmul_matrix", choices } as const;
+const direct = { dtype: "f16", variant: "matrixDirect", shader: "matmul_matrix_direct", choices } as const;
 /** No tile divides M or N, no step K. */
 const tiles = matmul(130, 69, 43);
 /** Whole matrices of every unit, and no whole tiles. */
@@ -75,7 +77,6 @@ const groups: readonly Group[] = [
   {
     ...staged,
     call: tiles,
-    choices: /^2x/,
     plants: [
       ["all subgroups do the first one's part", "min(thread / lanes, SUBGROUPS - 1u)", "0u * lanes"],
       ["no barrier before staging", ...barrier("\n    for (var i = thread; i < TILE_M")],
@@ -94,6 +95,22 @@ const groups: readonly Group[] = [
       ["matrices of weights clamped one early", "shape.N - UNIT_N)", "shape.N - 2u * UNIT_N)"],
       ["weights not transposed", "<Right, col_major>", "<Right, row_major>"],
       ["one matrix of weights for all", "&b, at_b[n]", "&b, at_b[0u * n]"],
+    ],
+  },
+  {
+    call: matmul(130, 69, 96),
+    dtype: "q4_0",
+    variant: "matrixQuants",
+    shader: "matmul_matrix_quants",
+    choices,
+    plants: [
+      ["the last block lost", "block < blocks;", "block + 1u < blocks;"],
+      ["the scale of the first block", "scales_stride + block", "scales_stride + 0u * block"],
+      ["the other one of two scales", "[at % 2u]", "[(at + 1u) % 2u]"],
+      ["no scale", "scale * vec4f(quants)", "vec4f(quants)"],
+      ["fours in reverse", "BITS - BITS * four", "BITS - BITS * (FOURS - 1u - four)"],
+      ["weights clamped one early", "i / WORDS, shape.N - 1u)", "i / WORDS, shape.N - 2u)"],
+      ["one step of K for all of a block", "* STRIDE + step * UNIT_K", "* STRIDE + 0u * step", 2],
     ],
   },
   {
@@ -120,7 +137,7 @@ const groups: readonly Group[] = [
       ["one chain lost", "var c = 1u;", "var c = 2u;"],
       ["one step of eight fewer", "step < 8u;", "step < 7u;"],
       ["eight steps of 512 fewer", "i < shape.steps;", "i + 8u < shape.steps;"],
-      ["all invocations start alike", "i32(invocation * CHAINS + c)", "i32(c)"],
+      ["all invocations start alike", "(invocation * CHAINS + c) *", "c *"],
       [
         "bytes without a sign",
         "dot4I8Packed(bitcast<u32>(x[c]), factors)",
@@ -137,9 +154,9 @@ const groups: readonly Group[] = [
       variant,
       shader: variant === "narrow" ? "read" : "read_wide",
       plants: [
-        ["the first slice for all", `slice * ${words};`, `0u * slice * ${words};`],
-        ["the last slice never read", "max(SLICES, 1u)", "max(SLICES - 1u, 1u)"],
-        ["slices never begin again", "SLICES > 0u", "SLICES > 5u"],
+        ["the first slice for all", `% shape.slices * ${words};`, `* 0u * ${words};`],
+        ["the last slice never read", "index % shape.slices", "index % (shape.slices - 1u)"],
+        ["slices never begin again", "index % shape.slices", "index"],
       ],
     };
   }),

@@ -38,6 +38,8 @@ describe("dot", () => {
     { invocations: 300, chains: 1, steps: 8 },
     { invocations: 1000, chains: 4, steps: 64 },
     { invocations: 257, chains: 16, steps: 1024 },
+    // More than is compared.
+    { invocations: 5000, chains: 16, steps: 1024 },
   ];
   test.for(shapes)("$invocations invocations of $chains chains", async (shape, { skip }) => {
     if (!gpu().packedDot) return skip("no packed products here");
@@ -54,6 +56,8 @@ describe("mma", () => {
       for (const [subgroups, chains, steps] of [
         [8, 2, 8],
         [37, 8, 64],
+        // More than is compared.
+        [600, 2, 8],
         [5, 16, 1920],
       ] as const) {
         const call: Call = { kernel: "mma", shape: { subgroups, chains, steps, M, N, K } };

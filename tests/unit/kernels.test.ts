@@ -29,10 +29,10 @@ const calls: Call[] = [
     shape: { batch: 2, queries: 3, keys: 5, heads: 4, kvHeads: 2, headDim: 8, window: 5 },
   },
   { kernel: "fma", shape: { invocations: 10, chains: 4, steps: 16 } },
-  { kernel: "dot", shape: { invocations: 10, chains: 4, steps: 16 } },
-  { kernel: "mma", shape: { subgroups: 2, chains: 2, steps: 8, M: 8, N: 8, K: 8 } },
   { kernel: "read", shape: { groups: 2, words: 3 } },
-  { kernel: "reread", shape: { groups: 4, words: 3, slices: 2 } },
+  { kernel: "dot", shape: { invocations: 10, chains: 4, steps: 16 } },
+  { kernel: "mma", shape: { subgroups: 3, chains: 4, steps: 16, M: 8, N: 16, K: 8 } },
+  { kernel: "reread", shape: { groups: 5, words: 3, slices: 2 } },
   { kernel: "copy", shape: { words: 5 } },
   { kernel: "fill", shape: { words: 5, seed: 9 } },
   { kernel: "empty", shape: { mark: 7 } },
@@ -53,6 +53,9 @@ describe("work, by hand", () => {
     [callOf("attention"), 2 * 4 * 12 * 8 * 4, 4 * 2 * 8 * (2 * 3 * 4 + 2 * 5 * 2)],
     [callOf("fma"), 2 * 4 * 10 * 4 * 16, 4 * (8 + 40)],
     [callOf("read"), 4 * 2 * 3, 4 * 24 + 16 * 2],
+    [callOf("dot"), 2 * 4 * 10 * 4 * 16, 4 * (4 + 10)],
+    [callOf("mma"), 2 * 8 * 16 * 8 * 3 * 4 * 16, 4 * (2 * 32 + 3 * 8 * 16)],
+    [callOf("reread"), 4 * 5 * 3, 4 * 4 * 15 + 16 * 5],
     [callOf("copy"), 0, 4 * 40],
     [callOf("fill"), 0, 4 * 20],
     [callOf("empty"), 0, 0],
@@ -62,9 +65,16 @@ describe("work, by hand", () => {
   });
 
   test("f16 moves half the bytes, except where sums are kept in f32 and where words are filled, whatever is in them", () => {
-    for (const call of calls.filter(({ kernel }) => !["dot", "mma", "reread"].includes(kernel))) {
+    for (const call of calls) {
       const [wide, narrow] = [workOf(call, "f32").bytes, workOf(call, "f16").bytes];
-      const expected = { read: 2 * 24 + 16 * 2, fill: wide }[call.kernel as string] ?? wide / 2;
+      const expected =
+        {
+          read: 2 * 24 + 16 * 2,
+          reread: 2 * 4 * 15 + 16 * 5,
+          mma: 2 * 2 * 32 + 4 * 3 * 8 * 16,
+          dot: wide,
+          fill: wide,
+        }[call.kernel as string] ?? wide / 2;
       expect(narrow, call.kernel).toBe(expected);
     }
   });
