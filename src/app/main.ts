@@ -268,10 +268,12 @@ async function open(): Promise<void> {
     if (query.every(([key]) => key !== "run")) void offerInterrupted();
     const parsed = parsePlan(query.filter(([key]) => key !== "run"));
     update(parsed.ok ? { plan: parsed.plan } : { problem: parsed.problem, planned: false });
-    const [environment] = await Promise.all([lookAround(), tuningKeeper.loaded]);
+    const environment = await lookAround();
     update({ environment });
-    if (parsed.ok && environment.kind === "ready" && query.some(([key]) => key === "run"))
+    if (parsed.ok && environment.kind === "ready" && query.some(([key]) => key === "run")) {
+      await tuningKeeper.loaded;
       void start(parsed.plan);
+    }
   }
   document.dispatchEvent(new CustomEvent("tokenroof:ready"));
 }

@@ -51,7 +51,7 @@ export async function storeTunings(records: readonly KnownTuning[]): Promise<boo
       await Promise.all([
         ...keys.filter((key) => !kept.has(key)).map((key) => store.delete(key)),
         ...after
-          .filter((record) => !before.includes(record))
+          .filter((record) => !before.includes(record) || !keys.includes(keyOf(record)))
           .map((record) => store.put(record, keyOf(record))),
         done,
       ]);
