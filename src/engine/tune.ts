@@ -35,8 +35,8 @@ const LONG_SECONDS = 0.15;
 export const HOPELESS = 3;
 
 /**
- * Seconds per dispatch: the slope between n and 3n dispatches, free of what a submit and an await cost. Where an
- * interruption of the shorter span leaves no slope, the longer span's mean.
+ * Seconds per dispatch: by the GPU's timestamps the mean of 3n of them; else the slope between n and 3n, free of what a
+ * submit and an await cost. Where an interruption of the shorter span leaves no slope, the longer span's mean.
  */
 async function slope(timer: Timer, launch: Launch, n: number, estimate: number) {
   const few = await timer.span(launch, n, estimate);
@@ -44,10 +44,13 @@ async function slope(timer: Timer, launch: Launch, n: number, estimate: number) 
   const stamped = few.gpu !== null && many.gpu !== null;
   const longest = stamped ? (many.gpu ?? 0) : many.wall;
   const difference = longest - (stamped ? (few.gpu ?? 0) : few.wall);
+  // The GPU's own time of a span has next to no fixed cost: its mean is steadier than a slope, whose short span may
+  // have been interrupted, and which then makes a candidate faster than it is.
+  const sloped = !stamped && difference > 0;
   return {
     difference,
     longest,
-    seconds: Math.max(difference > 0 ? difference / (2 * n) : longest / (3 * n), 1e-9),
+    seconds: Math.max(sloped ? difference / (2 * n) : longest / (3 * n), 1e-9),
   };
 }
 

@@ -17,8 +17,8 @@ export type ReadTuning = {
   readonly OWN: number;
 };
 
-const described = ({ THREADS, LOADS, OWN }: ReadTuning, bytes: string) =>
-  `${THREADS} threads, ${LOADS} ${OWN === 1 ? "own " : ""}loads${bytes}`;
+const described = ({ THREADS, LOADS, OWN }: ReadTuning, width: "" | "wide ") =>
+  `${THREADS} threads, ${LOADS} ${OWN === 1 ? "own " : ""}${width}loads`;
 
 /** Both variants but for what one load is. */
 const sliced = (shader: string): Pick<Variant<ReadShape, ReadTuning>, "demand" | "stages" | "spot"> => ({
@@ -59,7 +59,7 @@ export const wideLoads: Variant<ReadShape, ReadTuning> = {
     { THREADS: 8, LOADS: 2, OWN: 1 },
     { THREADS: 64, LOADS: 2, OWN: 0 },
   ],
-  describe: (tuning) => described(tuning, " of 4 vec4s"),
+  describe: (tuning) => described(tuning, "wide "),
   unfit: (_tuning, { words }) =>
     words % 4 === 0 ? undefined : "slices are not a whole number of 64-byte words",
 };

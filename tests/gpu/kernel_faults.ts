@@ -443,7 +443,7 @@ const groups: readonly Group[] = [
     kernel: "read",
     shader: "read_wide",
     shape: wideSlices,
-    tunings: /of 4 vec4s/,
+    tunings: /wide loads/,
     plants: [
       [
         "one vec4 of four twice",
