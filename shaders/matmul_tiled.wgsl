@@ -4,11 +4,13 @@
 // One thread computes a THREAD_M × THREAD_N patch of C in registers, one workgroup GROUP_M × GROUP_N
 // patches. With STAGE_K > 0 the workgroup first copies that many vec4s of each of its rows into
 // workgroup memory; with STAGE_K = 0 threads read memory themselves and rely on the caches.
+// With BUFFERS = 2 there are two such copies by turns: threads that are done with one fill the other already, and one
+// barrier per step is enough.
 // Rows past the edge are read from the last row and not stored. With SPLIT > 1 that many workgroups share a
 // tile, each sums its own part of K, and `c` holds their parts one after another.
 //
 // Prelude: elem, target_elem (elem, or f32 for parts), GROUP_M, GROUP_N, THREAD_M, THREAD_N (a multiple of 4),
-// STAGE_K; derived from it STEP_K = max(STAGE_K, 1); SPLIT.
+// STAGE_K; derived from it STEP_K = max(STAGE_K, 1); BUFFERS (1 or 2), SPLIT.
 
 struct Shape { M: u32, N: u32, K: u32 }
 
@@ -24,8 +26,8 @@ const STAGED = STAGE_K > 0u;
 // One vec4 of padding per row keeps neighbouring rows in different banks.
 const STAGE_STRIDE = select(0u, STAGE_K + 1u, STAGED);
 
-var<workgroup> stage_a: array<vec4<elem>, max(TILE_M * STAGE_STRIDE, 1u)>;
-var<workgroup> stage_b: array<vec4<elem>, max(TILE_N * STAGE_STRIDE, 1u)>;
+var<workgroup> stage_a: array<vec4<elem>, max(BUFFERS * TILE_M * STAGE_STRIDE, 1u)>;
+var<workgroup> stage_b: array<vec4<elem>, max(BUFFERS * TILE_N * STAGE_STRIDE, 1u)>;
 
 @compute @workgroup_size(THREADS)
 fn main(
@@ -59,31 +61,34 @@ fn main(
   }
 
   for (var k = begin; k < end; k += STEP_K) {
+    let slot = select(0u, (k - begin) / STEP_K % 2u, BUFFERS == 2u);
     if (STAGED) {
-      workgroupBarrier();
+      if (BUFFERS == 1u) { workgroupBarrier(); }
+      let slot_a = slot * TILE_M * STAGE_STRIDE;
+      let slot_b = slot * TILE_N * STAGE_STRIDE;
       for (var i = thread; i < TILE_M * STEP_K; i += THREADS) {
         let at = k + i % STEP_K;
         var word = vec4<elem>();
         if (at < words_k) { word = a[min(row + i / STEP_K, shape.M - 1u) * words_k + at]; }
-        stage_a[i / STEP_K * STAGE_STRIDE + i % STEP_K] = word;
+        stage_a[slot_a + i / STEP_K * STAGE_STRIDE + i % STEP_K] = word;
       }
       for (var i = thread; i < TILE_N * STEP_K; i += THREADS) {
         let at = k + i % STEP_K;
         var word = vec4<elem>();
         if (at < words_k) { word = b[min(col + i / STEP_K, shape.N - 1u) * words_k + at]; }
-        stage_b[i / STEP_K * STAGE_STRIDE + i % STEP_K] = word;
+        stage_b[slot_b + i / STEP_K * STAGE_STRIDE + i % STEP_K] = word;
       }
       workgroupBarrier();
     }
     for (var i = 0u; i < STEP_K; i++) { // unroll
       var left: array<vec4f, THREAD_M>;
       for (var m = 0u; m < THREAD_M; m++) { // unroll
-        if (STAGED) { left[m] = vec4f(stage_a[(thread_m + m) * STAGE_STRIDE + i]); }
+        if (STAGED) { left[m] = vec4f(stage_a[(slot * TILE_M + thread_m + m) * STAGE_STRIDE + i]); }
         else { left[m] = vec4f(a[at_a[m] + k]); }
       }
       for (var n = 0u; n < THREAD_N; n++) { // unroll
         var right: vec4f;
-        if (STAGED) { right = vec4f(stage_b[(thread_n + n) * STAGE_STRIDE + i]); }
+        if (STAGED) { right = vec4f(stage_b[(slot * TILE_N + thread_n + n) * STAGE_STRIDE + i]); }
         else { right = vec4f(b[at_b[n] + k]); }
         for (var m = 0u; m < THREAD_M; m++) { // unroll
           acc[m][n] = fma(left[m].x, right.x, fma(left[m].y, right.y, fma(left[m].z, right.z, fma(left[m].w, right.w, acc[m][n]))));

@@ -14,11 +14,13 @@ type TiledTuning = {
   readonly THREAD_N: number;
   /** vec4s of each row held in workgroup memory; 0 = none, read through the caches. */
   readonly STAGE_K: number;
+  /** Copies in workgroup memory by turns: with 2, threads fill one while others still read the other. */
+  readonly BUFFERS: number;
   /** Workgroups that share a tile, each with its part of K: for outputs too small to fill a device. */
   readonly SPLIT: number;
 };
 
-type QuantsTuning = Omit<TiledTuning, "STAGE_K" | "SPLIT">;
+type QuantsTuning = Omit<TiledTuning, "STAGE_K" | "BUFFERS" | "SPLIT">;
 
 /** Multiply-adds written out in one turn of the loop: with more, compilers take seconds. */
 const MOST_STATEMENTS = 2048;
@@ -57,22 +59,25 @@ export const tiled: Variant<MatmulShape, TiledTuning> = {
     THREAD_M: [1, 2, 4, 8, 16],
     THREAD_N: [4, 8, 16],
     STAGE_K: [0, 1, 2, 4, 8],
+    BUFFERS: [1, 2],
     SPLIT: [1, 2, 4, 8],
   },
   starts: [
-    { GROUP_M: 16, GROUP_N: 16, THREAD_M: 4, THREAD_N: 4, STAGE_K: 4, SPLIT: 1 },
-    { GROUP_M: 16, GROUP_N: 16, THREAD_M: 8, THREAD_N: 8, STAGE_K: 2, SPLIT: 1 },
-    { GROUP_M: 8, GROUP_N: 8, THREAD_M: 4, THREAD_N: 4, STAGE_K: 0, SPLIT: 1 },
-    { GROUP_M: 4, GROUP_N: 4, THREAD_M: 8, THREAD_N: 8, STAGE_K: 0, SPLIT: 1 },
-    { GROUP_M: 8, GROUP_N: 4, THREAD_M: 16, THREAD_N: 16, STAGE_K: 0, SPLIT: 1 },
-    { GROUP_M: 8, GROUP_N: 8, THREAD_M: 4, THREAD_N: 4, STAGE_K: 2, SPLIT: 4 },
+    { GROUP_M: 16, GROUP_N: 16, THREAD_M: 4, THREAD_N: 4, STAGE_K: 4, BUFFERS: 1, SPLIT: 1 },
+    { GROUP_M: 16, GROUP_N: 16, THREAD_M: 8, THREAD_N: 8, STAGE_K: 2, BUFFERS: 1, SPLIT: 1 },
+    { GROUP_M: 8, GROUP_N: 8, THREAD_M: 4, THREAD_N: 4, STAGE_K: 0, BUFFERS: 1, SPLIT: 1 },
+    { GROUP_M: 4, GROUP_N: 4, THREAD_M: 8, THREAD_N: 8, STAGE_K: 0, BUFFERS: 1, SPLIT: 1 },
+    { GROUP_M: 8, GROUP_N: 4, THREAD_M: 16, THREAD_N: 16, STAGE_K: 0, BUFFERS: 1, SPLIT: 1 },
+    { GROUP_M: 8, GROUP_N: 8, THREAD_M: 4, THREAD_N: 4, STAGE_K: 2, BUFFERS: 2, SPLIT: 4 },
   ],
   describe: (tuning) =>
     patches(tuning) +
     (tuning.STAGE_K === 0 ? " direct" : ` staged ${tuning.STAGE_K}`) +
+    (tuning.BUFFERS === 1 ? "" : " double") +
     (tuning.SPLIT === 1 ? "" : ` split ${tuning.SPLIT}`),
 
-  unfit({ THREAD_M, THREAD_N, STAGE_K, SPLIT }, { K }, dtype) {
+  unfit({ THREAD_M, THREAD_N, STAGE_K, BUFFERS, SPLIT }, { K }, dtype) {
+    if (STAGE_K === 0 && BUFFERS > 1) return "there is nothing to buffer";
     if (quantsOf[dtype] !== undefined) return "its weights are floats";
     if (THREAD_M * THREAD_N * 4 * Math.max(STAGE_K, 1) > MOST_STATEMENTS) return "too much to write out";
     return SPLIT * 4 * Math.max(STAGE_K, 1) > K ? "K is too short to be split" : undefined;
@@ -83,7 +88,7 @@ export const tiled: Variant<MatmulShape, TiledTuning> = {
     const stride = tuning.STAGE_K === 0 ? 0 : tuning.STAGE_K + 1;
     return {
       threads: tuning.GROUP_M * tuning.GROUP_N,
-      workgroupStorage: ((tileM + tileN) * stride * 4 * bitsOf[activationsOf[dtype]]) / 8,
+      workgroupStorage: (tuning.BUFFERS * (tileM + tileN) * stride * 4 * bitsOf[activationsOf[dtype]]) / 8,
     };
   },
 

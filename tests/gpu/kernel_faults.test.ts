@@ -122,7 +122,7 @@ test("a run never times a tuning with a fault", async () => {
   const { outcomes, tunings, completion } = await run(plan.plan, host, () => {});
   expect(completion).toEqual({ status: "complete" });
 
-  for (const kernel of ["matmul", "attention", "read", "copy"] as const) {
+  for (const kernel of ["matmul", "read", "copy"] as const) {
     const outcome = outcomes.find(({ call }) => call.kernel === kernel);
     expect(outcome).toMatchObject({ status: "failed", error: expect.stringMatching(CAUGHT) });
     expect(outcome).not.toHaveProperty("timing");
@@ -133,10 +133,15 @@ test("a run never times a tuning with a fault", async () => {
     expect(new Set(pipelines).size).toBe(pipelines.length);
   }
 
-  // Its fault is in the reduction, which one lane does without.
-  const tried = Object.entries(tunings.find(({ kernel }) => kernel === "matvec")?.tried ?? {});
-  expect(tried.length).toBeGreaterThan(1);
-  for (const [tuning, seconds] of tried) {
-    expect(seconds, tuning).toEqual(tuning.includes("x1 of") ? expect.any(Number) : null);
+  // These have choices that do without what is broken: one lane needs no reduction, and threads by themselves have a
+  // shader of their own.
+  for (const [kernel, broken] of [
+    ["matvec", /x32 of/],
+    ["attention", /threads of/],
+  ] as const) {
+    const tried = Object.entries(tunings.find((each) => each.kernel === kernel)?.tried ?? {});
+    expect(tried.length).toBeGreaterThan(1);
+    for (const [tuning, seconds] of tried)
+      expect(seconds, tuning).toEqual(broken.test(tuning) ? null : expect.any(Number));
   }
 });

@@ -68,7 +68,7 @@ const groups: readonly Group[] = [
     kernel: "matmul",
     shader: "matmul_tiled",
     shape: long,
-    tunings: /8x8 of 4x4/,
+    tunings: /8x8 of 4x4 direct/,
     plants: [
       ["the first of 4096 products lost", "fma(left[m].x, ", "fma(left[m].x * f32(k + i > 0u), "],
       ["the last of 4096 products lost", "fma(left[m].w,", "fma(left[m].w * f32(k + i + 1u < words_k),"],
@@ -78,7 +78,7 @@ const groups: readonly Group[] = [
     kernel: "matmul",
     shader: "matmul_tiled",
     shape: tiles,
-    tunings: /8x8 of 4x4/,
+    tunings: /8x8 of 4x4 direct/,
     plants: [
       ["K one vec4 short", "k < end; k +=", "k + 1u < end; k +="],
       ["words of K rounded down", "(shape.K + 3u) / 4u", "shape.K / 4u"],
@@ -103,7 +103,7 @@ const groups: readonly Group[] = [
     kernel: "matmul",
     shader: "matmul_tiled",
     shape: MKN(64, 128, 16),
-    tunings: /8x8 of 4x4/,
+    tunings: /8x8 of 4x4 direct/,
     plants: [
       ["the output transposed", "c[(part * shape.M + at.x) * words_n + at.y]", "c[at.y * shape.M + at.x]"],
     ],
@@ -112,10 +112,10 @@ const groups: readonly Group[] = [
     kernel: "matmul",
     shader: "matmul_tiled",
     shape: tiles,
-    tunings: /4x4 staged/,
+    tunings: /4x4 staged 4$/,
     plants: [
       ["K past the last whole step lost", "k < end; k +=", "k + STEP_K <= end; k +="],
-      ["no barrier before staging", ...barrier("\n      for (var i = thread; i < TILE_M")],
+      ["no barrier before staging", `${BARRIER} }\n      let slot_a`, " }\n      let slot_a"],
       ["no barrier after staging", ...barrier("\n    }\n    for (var i = 0u; i < STEP_K")],
       ["staged rows clamped one early", "i / STEP_K, shape.M - 1u)", "i / STEP_K, shape.M - 2u)"],
     ],
@@ -124,7 +124,7 @@ const groups: readonly Group[] = [
     kernel: "matmul",
     shader: "matmul_tiled",
     shape: long,
-    tunings: /4x4/,
+    tunings: /of 4x4 (direct|staged 4)$/,
     dtype: "f16",
     // A driver may leave out a conversion to f16 and back, as lavapipe does, but not quantizeToF16.
     plants: [
@@ -162,7 +162,7 @@ const groups: readonly Group[] = [
     plants: [
       ["the last team's rows never written", "if (lane > 0u)", "if (thread + 1u == THREADS)"],
       ["the last column never written", "first + r < shape.N)", "first + r + 1u < shape.N)"],
-      ["rows of the output not padded", "y[m * stride", "y[m * shape.N"],
+      ["rows of the output not padded", "y[m * stride", "y[m * shape.N", 2],
       ["the first row of X for all", "x[m * words + k]", "x[k]"],
       ["weights of the next row", "min(first + r / PER_OUTPUT, shape.N", "min(first + r + 1u, shape.N"],
       ["weights clamped one early", "first + r / PER_OUTPUT, shape.N - 1u)", "first + r, shape.N - 2u)"],
@@ -206,7 +206,7 @@ const groups: readonly Group[] = [
       ["one key too many", "key <= position &&", "key <= position + 1u &&"],
       ["one key too few", "key <= position &&", "key < position &&"],
       ["a query of another head", "row % sharing;\n    query", "row / sharing;\n    query"],
-      ["the output of another head", "row % sharing;\n      o[", "row / sharing;\n      o["],
+      ["the output of another head", "row % sharing;\n      // A split", "row / sharing;\n      // A split"],
       [
         "queries and heads swapped",
         "row / sharing) * shape.heads + kv_head * sharing + row % sharing",
@@ -302,9 +302,16 @@ const groups: readonly Group[] = [
       ["weights of the next row", "min(col + n, shape.N - 1u)", "min(col + n + 1u, shape.N - 1u)"],
       ["K one step short", "begin < words_k;", "begin + STEP_K * TURNS < words_k;"],
       ["rows of A clamped one early", "% THREAD_M, shape.M - 1u)", "% THREAD_M, shape.M - 2u)"],
-      ["subgroups on each other's rows", "thread / SUBGROUP * THREAD_M;", "0u;"],
       ["the last row never written", "at.x < shape.M &&", "at.x + 1u < shape.M &&"],
     ],
+  },
+  {
+    kernel: "matmul",
+    shader: "matmul_broadcast",
+    needs: "several subgroups of eight lanes",
+    shape: tiles,
+    tunings: /^4x8 of/,
+    plants: [["subgroups on each other's rows", "thread / SUBGROUP * THREAD_M;", "0u;"]],
   },
   {
     kernel: "matmul",
@@ -388,9 +395,16 @@ const groups: readonly Group[] = [
     plants: [
       ["whole numbers without their sign", "vec4f(vec4i(quants", "vec4f((quants"],
       ["the scale of the neighbouring block", "16u * (scale_at % 2u)", "16u * (1u - scale_at % 2u)"],
-      ["sums kept from block to block", "var sums = array<f32, M>();", "var sums: array<f32, M>;"],
       ["nibbles in another order", "word * FOURS + four", "word * FOURS + (four ^ 1u)"],
     ],
+  },
+  {
+    kernel: "matvec",
+    shader: "matvec_quants",
+    shape: blockVectors,
+    tunings: /x(1|8) of . rows unpacked$/,
+    dtype: "q4_0",
+    plants: [["sums kept from block to block", "var sums = array<f32, M>();", "var sums: array<f32, M>;"]],
   },
   {
     kernel: "matvec",
@@ -451,8 +465,14 @@ const groups: readonly Group[] = [
         "(vec4f(word[2]) + vec4f(word[2]));\n    }",
       ],
       ["the last word lost", "begin + words;", "begin + words - 1u;"],
-      ["own parts rounded down", "(words + THREADS - 1u) /", "words /"],
     ],
+  },
+  {
+    kernel: "read",
+    shader: "read_wide",
+    shape: wideSlices,
+    tunings: /own wide/,
+    plants: [["own parts rounded down", "(words + THREADS - 1u) /", "words /"]],
   },
   {
     kernel: "copy",
