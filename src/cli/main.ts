@@ -26,7 +26,7 @@ const usage = `tokenroof COMMAND [WORDS] [OPTIONS]
   presets  ${presets.join(", ")}
   models   ${modelIds.join(", ")}
   exit     0 done, 1 what was measured fails, 2 bad input, 3 the environment cannot do it, 4 cannot tell
-`;
+${__BROWSERS__ ? "" : "\nThis bundle drives no browser: --host node is the default, and --browser and serve are not in it.\n"}`;
 
 const commands: Readonly<
   Record<string, (words: readonly string[], options: Options) => ExitCode | Promise<ExitCode>>

@@ -1,7 +1,8 @@
 // The engine on Dawn, without a browser: for GPU servers. npm's `webgpu` is an optional dependency.
 
-import { existsSync } from "node:fs";
-import { availableParallelism } from "node:os";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
+import { delimiter, dirname, join } from "node:path";
 import { systemClock } from "../engine/clock";
 import { NoDevice, openDevice } from "../engine/device";
 import { alwaysVisible, DEADLINE_SECONDS, type Host } from "../engine/host";
@@ -9,11 +10,9 @@ import { type Progress, run } from "../engine/run";
 import { type SelfTest, selfTest } from "../engine/self_test";
 import type { Plan } from "../plan";
 import type { DeviceInfo, Result } from "../result";
-import { hasGpuDevice } from "./browsers";
 import { Exit, ExitCode } from "./exit";
-
-/** Chromium brings a software driver that Dawn can use too. */
-const SOFTWARE_DRIVER = "/usr/lib/chromium/vk_swiftshader_icd.json";
+import { thisMachine } from "./machine";
+import { chooseDrivers, type Driver, manifestText, whyNoAdapter } from "./vulkan_driver";
 
 // Dawn hides f16 on NVIDIA under Vulkan (https://crbug.com/42251215) and quantises timestamps to 65,536 ns.
 const TOGGLES = [
@@ -21,18 +20,48 @@ const TOGGLES = [
   "disable-dawn-features=timestamp_quantization",
 ];
 
-async function createHost(): Promise<Host> {
+interface DawnHost {
+  readonly host: Host;
+  /** The Vulkan drivers that Dawn got, and a line about them; on other systems it has no choice. */
+  readonly drivers: readonly Driver[];
+  readonly driverLine: string | undefined;
+}
+
+/** Writes a manifest for a driver that has none. */
+function writeManifest(library: string): string {
+  const path = join(mkdtempSync(join(tmpdir(), "tokenroof-driver-")), "icd.json");
+  writeFileSync(path, manifestText(library));
+  process.once("exit", () => rmSync(dirname(path), { recursive: true, force: true }));
+  return path;
+}
+
+/** Tells the Vulkan loader which drivers to take. Throws Exit where there is none. */
+function giveDrivers(): Pick<DawnHost, "drivers" | "driverLine"> {
+  if (process.platform !== "linux") return { drivers: [], driverLine: undefined };
+  const choice = chooseDrivers(thisMachine);
+  if (!choice.ok) throw new Exit(ExitCode.environment, choice.problem);
+  const { drivers, line } = choice;
+  const manifests = drivers
+    .map(({ manifest, library }) => manifest ?? writeManifest(library))
+    .join(delimiter);
+  // Loaders before 1.3.207 know the second name only.
+  process.env.VK_DRIVER_FILES = manifests;
+  process.env.VK_ICD_FILENAMES = manifests;
+  // Mesa looks for a display there, and complains on stderr where it is unset.
+  process.env.XDG_RUNTIME_DIR ??= tmpdir();
+  return { drivers, driverLine: line };
+}
+
+async function createHost(): Promise<DawnHost> {
   const webgpu = await import("webgpu").catch((error: unknown) => {
     throw new Exit(
       ExitCode.environment,
       `--host node needs npm's webgpu package: npm install webgpu (${error instanceof Error ? error.message : error})`,
     );
   });
-  const noDriver = process.env.VK_DRIVER_FILES === undefined && process.env.VK_ICD_FILENAMES === undefined;
-  if (noDriver && !hasGpuDevice() && existsSync(SOFTWARE_DRIVER))
-    process.env.VK_DRIVER_FILES = SOFTWARE_DRIVER;
+  const given = giveDrivers();
   Object.assign(globalThis, webgpu.globals);
-  return {
+  const host: Host = {
     gpu: webgpu.create(TOGGLES),
     clock: systemClock,
     visibility: alwaysVisible,
@@ -45,30 +74,93 @@ async function createHost(): Promise<Host> {
       logicalCores: availableParallelism(),
     },
   };
+  return { host, ...given };
 }
+
+let created: Promise<DawnHost> | undefined;
+
+/** One Dawn for the whole process: the drivers are chosen once. */
+const dawnHost = (): Promise<DawnHost> => (created ??= createHost());
 
 /** Does `work` on Dawn's GPU. Throws Exit where there is none. */
 async function onDawn<T>(work: (host: Host) => Promise<T>): Promise<T> {
-  const host = await createHost();
+  const { host, drivers, driverLine } = await dawnHost();
   try {
     return await work(host);
   } catch (error) {
-    if (error instanceof NoDevice)
-      throw new Exit(ExitCode.environment, `Dawn: ${error.message}; is a Vulkan driver installed?`);
-    throw error;
+    if (!(error instanceof NoDevice)) throw error;
+    const driver =
+      driverLine === undefined ? "" : `; driver ${driverLine}: ${whyNoAdapter(thisMachine, drivers)}`;
+    throw new Exit(ExitCode.environment, `Dawn: ${error.message}${driver}`);
   }
 }
 
-/** Runs a plan in this process. */
-export const runInNode = (plan: Plan, onProgress: (progress: Progress) => void): Promise<Result> =>
-  onDawn((host) => run(plan, host, onProgress));
+/** Which Vulkan driver Dawn got, in a line; undefined where it has no choice. Throws Exit where there is none. */
+export const driverInNode = async (): Promise<string | undefined> => (await dawnHost()).driverLine;
+
+/** Runs a plan in this process. When `signal` aborts, the run is given up and what was finished comes back. */
+export const runInNode = (
+  plan: Plan,
+  onProgress: (progress: Progress) => void,
+  signal: AbortSignal,
+): Promise<Result> =>
+  onDawn(
+    (host) =>
+      new Promise((resolve, reject) => {
+        let kept: Result | undefined;
+        const giveUp = () => {
+          if (kept !== undefined)
+            resolve({ ...kept, completion: { status: "partial", reason: "cancelled" } });
+        };
+        signal.addEventListener("abort", giveUp, { once: true });
+        const running = run(plan, host, (progress) => {
+          kept = progress.result;
+          if (signal.aborted) giveUp();
+          else onProgress(progress);
+        });
+        running.then(resolve, reject);
+      }),
+  );
+
+export interface NodeAdapter {
+  readonly device: DeviceInfo;
+  /** "8", or "8 to 32" invocations; undefined where the adapter has no subgroups. */
+  readonly subgroupSize: string | undefined;
+  /** The matrix products that subgroups do in hardware: "16x16x16 f16 to f32". */
+  readonly subgroupMatrices: readonly string[];
+}
+
+/** What Dawn says of matrices, which are not in WebGPU's types yet. */
+interface MatrixInfo {
+  readonly subgroupMatrixConfigs?: Iterable<{
+    readonly M: number;
+    readonly N: number;
+    readonly K: number;
+    readonly componentType: string;
+    readonly resultComponentType: string;
+  }>;
+}
+
+function subgroupsOf({ features, info }: GPUAdapter): Omit<NodeAdapter, "device"> {
+  const { subgroupMinSize: min, subgroupMaxSize: max } = info;
+  const { subgroupMatrixConfigs = [] }: GPUAdapterInfo & MatrixInfo = info;
+  return {
+    subgroupSize: !features.has("subgroups") ? undefined : min === max ? `${min}` : `${min} to ${max}`,
+    subgroupMatrices: [...subgroupMatrixConfigs].map(
+      ({ M, N, K, componentType, resultComponentType }) =>
+        `${M}x${N}x${K} ${componentType} to ${resultComponentType}`,
+    ),
+  };
+}
 
 /** What Dawn's adapter says of itself. */
-export const inspectNode = (): Promise<DeviceInfo> =>
+export const inspectNode = (): Promise<NodeAdapter> =>
   onDawn(async (host) => {
     const gpu = await openDevice(host);
     gpu.close();
-    return gpu.info;
+    const adapter = await host.gpu.requestAdapter({ powerPreference: "high-performance" });
+    if (adapter === null) throw new NoDevice("the adapter has gone");
+    return { device: gpu.info, ...subgroupsOf(adapter) };
   });
 
 /** The self-test of the instruments on Dawn. */
