@@ -15,4 +15,8 @@ function commit(): string {
 
 const { version } = JSON.parse(readFileSync(new URL("package.json", import.meta.url), "utf8"));
 
-export const define = { __VERSION__: JSON.stringify(version), __COMMIT__: JSON.stringify(commit()) };
+export const define = {
+  __VERSION__: JSON.stringify(version),
+  __COMMIT__: JSON.stringify(commit()),
+  __BROWSERS__: "true",
+};

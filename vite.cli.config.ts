@@ -9,6 +9,13 @@ export default defineConfig({
     outDir: "dist/cli",
     target: "node20",
     ssr: "src/cli/main.ts",
-    rolldownOptions: { output: { entryFileNames: "[name].js", banner: "#!/usr/bin/env node" } },
+    rolldownOptions: {
+      output: {
+        entryFileNames: "[name].js",
+        // Beside main.js: what they find by their own address stays where it is.
+        chunkFileNames: "[name].js",
+        banner: ({ isEntry }) => (isEntry ? "#!/usr/bin/env node" : ""),
+      },
+    },
   },
 });

@@ -2,14 +2,8 @@ import { playwright } from "@vitest/browser-playwright";
 import { defineConfig, type TestProjectConfiguration } from "vitest/config";
 import { define } from "./build.config.ts";
 import { isolationHeaders } from "./src/app/page_headers.ts";
-import {
-  type Engine,
-  engines,
-  type FoundBrowser,
-  findBrowser,
-  hasGpuDevice,
-  launchOptions,
-} from "./src/cli/browsers.ts";
+import { type Engine, engines, type FoundBrowser, findBrowser, launchOptions } from "./src/cli/browsers.ts";
+import { hasGpuDevice } from "./src/cli/gpu_devices.ts";
 import { onLavapipe } from "./tests/adapters/rig.ts";
 import type { Adapter } from "./tests/gpu/adapter.ts";
 

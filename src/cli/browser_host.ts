@@ -13,6 +13,8 @@ import { Exit, ExitCode } from "./exit";
 import { browserOrInstall, whatToInstall } from "./install";
 import { productSite, servePage } from "./server";
 
+export { servePage, whatToInstall };
+
 export interface BrowserChoice {
   /** A name of `browserNames` or a path; undefined takes what is here. */
   readonly browser?: string | undefined;
@@ -110,6 +112,13 @@ const inspected = async (page: Page, found: FoundBrowser, browser: Browser): Pro
   path: found.path,
   outcome: await page.evaluate(() => window.tokenroof.inspect()),
 });
+
+/** The browsers that are here, each with where it is. */
+export const browsersHere = (): string[] =>
+  browserNames.flatMap((name) => {
+    const browser = findBrowser(name);
+    return browser === undefined ? [] : [`${name} at ${browser.path}`];
+  });
 
 /** What the adapter says of itself in this browser. */
 export const inspectBrowser = (choice: BrowserChoice): Promise<Inspected> => withPage(choice, inspected);

@@ -1,8 +1,10 @@
 // Which browsers are here, and how each is started so that it offers WebGPU.
 
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { type BrowserType, chromium, firefox, type LaunchOptions } from "playwright";
+// With its extension, as the tests' configuration loads this file.
+import { hasGpuDevice } from "./gpu_devices.ts";
 
 export const engines = ["chromium", "firefox"] as const;
 export type Engine = (typeof engines)[number];
@@ -51,13 +53,6 @@ export function findBrowser(name: string): FoundBrowser | undefined {
 /** The first browser there is, Chromium's kin before Firefox. */
 export const anyBrowser = (): FoundBrowser | undefined =>
   browserNames.map(findBrowser).find((found) => found !== undefined);
-
-/** Whether this machine shows a GPU at all. Where there is none, flags for one only do harm. */
-export function hasGpuDevice(): boolean {
-  if (process.platform !== "linux") return true;
-  if (existsSync("/dev/nvidia0")) return true;
-  return existsSync("/dev/dri") && readdirSync("/dev/dri").some((name) => name.startsWith("renderD"));
-}
 
 const chromiumArguments = (): string[] => [
   ...(process.getuid?.() === 0 ? ["--no-sandbox"] : []),

@@ -4,8 +4,9 @@ import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import { anyBrowser, type Engine, type FoundBrowser, findBrowser, hasGpuDevice } from "./browsers";
+import { anyBrowser, type Engine, type FoundBrowser, findBrowser } from "./browsers";
 import { Exit, ExitCode } from "./exit";
+import { hasGpuDevice } from "./gpu_devices";
 
 /** Debian's names. Firefox has no software adapter of its own: Mesa brings one. */
 const packages: Readonly<Record<Engine, readonly string[]>> = {

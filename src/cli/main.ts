@@ -1,9 +1,9 @@
 import { presets, unknownName } from "../plan";
 import { modelIds } from "../workloads";
+import { peersPart } from "./browser_part";
 import { chipsCommand } from "./commands/chips";
 import { compareCommand } from "./commands/compare";
 import { doctorCommand } from "./commands/doctor";
-import { peersCommand } from "./commands/peers";
 import { linkCommand, reportCommand } from "./commands/report";
 import { runCommand } from "./commands/run";
 import { serveCommand } from "./commands/serve";
@@ -29,7 +29,7 @@ const usage = `tokenroof COMMAND [WORDS] [OPTIONS]
   presets  ${presets.join(", ")}
   models   ${modelIds.join(", ")}
   exit     0 done, 1 what was measured fails, 2 bad input, 3 the environment cannot do it, 4 cannot tell
-`;
+${__BROWSERS__ ? "" : "\nThis bundle drives no browser: --host node is the default; --browser, peers and serve are not in it.\n"}`;
 
 const commands: Readonly<
   Record<string, (words: readonly string[], options: Options) => ExitCode | Promise<ExitCode>>
@@ -39,7 +39,7 @@ const commands: Readonly<
   compare: compareCommand,
   link: linkCommand,
   chips: chipsCommand,
-  peers: peersCommand,
+  peers: async (words, options) => (await peersPart()).peersCommand(words, options),
   doctor: (_words, options) => doctorCommand(options),
   serve: (_words, options) => serveCommand(options),
 };

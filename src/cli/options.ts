@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { assertBrowsers, usualHost } from "./browser_part";
 import { Exit, ExitCode } from "./exit";
 
 export interface Options {
@@ -42,7 +43,7 @@ export function parseOptions(given: readonly string[]): { words: string[]; optio
       options: {
         browser: { type: "string" },
         "browser-arg": { type: "string", multiple: true, default: [] },
-        host: { type: "string", default: "browser" },
+        host: { type: "string", default: usualHost },
         out: { type: "string" },
         tuning: { type: "string" },
         format: { type: "string", default: "markdown" },
@@ -55,6 +56,8 @@ export function parseOptions(given: readonly string[]): { words: string[]; optio
     });
     if (values.host !== "browser" && values.host !== "node")
       throw new Exit(ExitCode.usage, `--host is browser or node, not ${values.host}`);
+    if (values.host === "browser") assertBrowsers("--host browser");
+    if (values.browser !== undefined) assertBrowsers(`--browser ${values.browser}`);
     if (!/^\d{1,5}$/.test(values.port)) throw new Exit(ExitCode.usage, `--port ${values.port}: not a port`);
     return {
       words: positionals,

@@ -4,7 +4,7 @@
 import * as v from "valibot";
 import { activationsOf, type DType } from "../kernels/elements";
 import type { Demand, MatrixUnit } from "../kernels/kernel";
-import type { DeviceInfo } from "../result";
+import type { DeviceInfo, HostInfo } from "../result";
 import { type Clock, NoAnswer, sleep, withDeadline } from "./clock";
 import { isFirefox, nudge } from "./firefox_nudge";
 import type { Host } from "./host";
@@ -117,18 +117,22 @@ function typeOf(info: GPUAdapterInfo): string {
   return typeof type === "string" ? type : "";
 }
 
-/** How an adapter describes itself: what it is told apart from another by. */
-const described = (info: GPUAdapterInfo): string =>
-  [info.description || [info.vendor, info.architecture].filter(Boolean).join(" "), typeOf(info)]
+/** An adapter's description of itself. Dawn in Node describes the driver, and names the GPU beside it. */
+const descriptionOf = ({ device, description }: GPUAdapterInfo, { kind }: HostInfo): string =>
+  kind === "node" ? [device.replace(/-+$/, ""), description].filter(Boolean).join(", ") : (description ?? "");
+
+/** What an adapter is told apart from another by. */
+const described = (info: GPUAdapterInfo, host: HostInfo): string =>
+  [descriptionOf(info, host) || [info.vendor, info.architecture].filter(Boolean).join(" "), typeOf(info)]
     .filter(Boolean)
     .join(", ");
 
 /** Other adapters than the one in use, as they describe themselves: a machine may have a second GPU. */
-async function othersThan(used: GPUAdapter, { gpu, clock, deadlineSeconds }: Host): Promise<string[]> {
+async function othersThan(used: GPUAdapter, { gpu, clock, deadlineSeconds, info }: Host): Promise<string[]> {
   const request = Promise.resolve(gpu.requestAdapter({ powerPreference: "low-power" })).catch(() => null);
   const other = await withDeadline(clock, request, "asking for other adapters", deadlineSeconds);
-  if (other === null || described(other.info) === described(used.info)) return [];
-  return [described(other.info)].filter((text) => text !== "");
+  if (other === null || described(other.info, info) === described(used.info, info)) return [];
+  return [described(other.info, info)].filter((text) => text !== "");
 }
 
 /** Opens the adapter's device with all the features and limits that kernels use. Throws NoDevice. */
@@ -165,12 +169,12 @@ export async function openDevice(host: Host, seed = 1): Promise<Gpu> {
   lost.catch(() => {});
 
   // GPUAdapterInfo serialises to {}: copied by name. https://github.com/gpuweb/gpuweb/issues/4894
-  const { vendor = "", architecture = "", device: name = "", description = "" } = adapter.info;
+  const { vendor = "", architecture = "", device: name = "" } = adapter.info;
   const info: DeviceInfo = {
     vendor,
     architecture,
     device: name,
-    description,
+    description: descriptionOf(adapter.info, hostInfo),
     type: typeOf(adapter.info),
     others: await othersThan(adapter, host).catch(() => []),
     software: softwareReason(adapter, adapter.info),

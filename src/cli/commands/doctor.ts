@@ -3,11 +3,9 @@ import { adviceFor } from "../../app/advice";
 import { selfTestTable } from "../../report/self_test_report";
 import type { DeviceInfo } from "../../result";
 import { memory } from "../../units";
-import { examineBrowser } from "../browser_host";
-import { browserNames, findBrowser } from "../browsers";
+import { browserPart } from "../browser_part";
 import { Exit, ExitCode } from "../exit";
-import { whatToInstall } from "../install";
-import { inspectNode, selfTestInNode } from "../node_host";
+import { driverInNode, inspectNode, type NodeAdapter, selfTestInNode } from "../node_host";
 import type { Options } from "../options";
 
 const say = (text: string) => process.stdout.write(`${text}\n`);
@@ -52,19 +50,35 @@ const advise = (problem: "no adapter" | "software adapter", agent: string) => {
   for (const step of adviceFor({ problem, agent }).steps) say(`           - ${step}`);
 };
 
+/** What kernels can use beyond WebGPU's core: subgroups, and the matrices that they multiply in one instruction. */
+function describeSubgroups({ device: { limits }, matrixUnits }: NodeAdapter): void {
+  const { subgroupMinSize: least = 0, subgroupMaxSize: most = 0 } = limits;
+  const units = matrixUnits.map(({ M, N, K, element, result }) => `${M}x${N}x${K} ${element} to ${result}`);
+  say(`subgroups  ${most === 0 ? "none" : `of ${least === most ? most : `${least} to ${most}`} threads`}`);
+  say(`matrices   ${units.join(", ") || "no units for them"}`);
+}
+
+/** Dawn in this process: the driver it got, its adapter, and what the instruments can tell apart. */
+async function doctorInNode({ requireHardware }: Options): Promise<ExitCode> {
+  const driver = await driverInNode();
+  if (driver !== undefined) say(`driver     ${driver}`);
+  const adapter = await inspectNode();
+  describe(adapter.device);
+  describeSubgroups(adapter);
+  showSelfTest(await selfTestInNode());
+  say(
+    `ready      ${__BROWSERS__ ? "npm run bench -- preset=quick --host node" : "./tokenroof run preset=quick"}`,
+  );
+  return requireHardware && adapter.device.software !== null ? ExitCode.environment : ExitCode.done;
+}
+
 /** Says what would run here, what to do about what would not, and what the instruments can tell apart. */
 export async function doctorCommand(options: Options): Promise<ExitCode> {
   say(`node       ${process.versions.node} on ${process.platform} ${process.arch}`);
-  const found = browserNames.flatMap((name) => {
-    const browser = findBrowser(name);
-    return browser === undefined ? [] : [`${name} at ${browser.path}`];
-  });
+  if (options.host === "node") return doctorInNode(options);
+  const { browsersHere, examineBrowser, whatToInstall } = await browserPart();
+  const found = browsersHere();
   say(`browsers   ${found.join(", ") || `none: ${whatToInstall}`}`);
-  if (options.host === "node") {
-    describe(await inspectNode());
-    showSelfTest(await selfTestInNode());
-    return ExitCode.done;
-  }
   if (found.length === 0 && options.browser === undefined)
     throw new Exit(ExitCode.environment, `no browser: ${whatToInstall}`);
   let software = false;

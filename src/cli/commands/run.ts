@@ -2,9 +2,9 @@ import { writeFileSync } from "node:fs";
 import { type Plan, parsePlanWords } from "../../plan";
 import type { Result } from "../../result";
 import type { KnownTuning } from "../../tuning_records";
-import { inspectBrowser, runInBrowser } from "../browser_host";
+import { browserPart } from "../browser_part";
 import { Exit, ExitCode } from "../exit";
-import { inspectNode, runInNode } from "../node_host";
+import { driverInNode, inspectNode, runInNode } from "../node_host";
 import type { Options } from "../options";
 import { checkWritable, formatNamed, printReport } from "../output";
 import { endProgress, showProgress } from "../progress";
@@ -14,8 +14,8 @@ import { openTunings } from "../tuning_file";
 async function requireHardware(options: Options): Promise<void> {
   const outcome =
     options.host === "node"
-      ? ({ ok: true, device: await inspectNode() } as const)
-      : (await inspectBrowser(options)).outcome;
+      ? ({ ok: true, device: (await inspectNode()).device } as const)
+      : (await (await browserPart()).inspectBrowser(options)).outcome;
   if (!outcome.ok) throw new Exit(ExitCode.environment, outcome.problem);
   const { software } = outcome.device;
   if (software !== null)
@@ -23,12 +23,17 @@ async function requireHardware(options: Options): Promise<void> {
 }
 
 async function measured(plan: Plan, tunings: readonly KnownTuning[], options: Options): Promise<Result> {
-  if (options.host === "node") return runInNode(plan, tunings, showProgress);
   const interrupt = new AbortController();
   process.once("SIGINT", () => {
     process.stderr.write("\ncancelling; what was finished is kept\n");
     interrupt.abort();
   });
+  if (options.host === "node") {
+    const driver = await driverInNode();
+    if (driver !== undefined) process.stderr.write(`driver: ${driver}\n`);
+    return runInNode(plan, tunings, showProgress, interrupt.signal);
+  }
+  const { runInBrowser } = await browserPart();
   const outcome = await runInBrowser(options, plan, tunings, showProgress, interrupt.signal);
   if (!outcome.ok) throw new Exit(ExitCode.environment, outcome.problem);
   return outcome.result;
