@@ -12,8 +12,11 @@ import { isStreamed } from "./pieces";
 import { type Compiled, compile, unfit } from "./pipeline";
 import type { Weights } from "./weights";
 
-/** A bind group each: more would cost more host time than the measurement takes. */
-const MAX_PIECES = 4096;
+/**
+ * A bind group each. They live as long as the device or until garbage is collected, and cost more than host time: Mesa's
+ * software driver takes one of the 65,530 mappings that Linux gives a process for each, and crashes when they are used up.
+ */
+const MAX_PIECES = 1024;
 
 export interface Launch {
   readonly kernel: KernelName;

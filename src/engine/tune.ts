@@ -22,6 +22,9 @@ const LOYALTY = 0.9;
 /** Candidates that are compiled side by side: compiling is most of the time, and compilers have cores of their own. */
 const SIDE_BY_SIDE = 4;
 
+/** Places in memory that a candidate rotates through: candidates are many, and each place is bound by itself. */
+const PLACES = 256;
+
 /** Times that the default and the best are timed again, by turns, before one of them is picked. */
 const DUELS = 2;
 
@@ -133,7 +136,7 @@ export async function tune(
 
   /** Tries candidates, which are compiled side by side and timed one after another. */
   const tryOut = async (choices: readonly Choice[]) => {
-    const launches = choices.map((choice) => prepare(gpu, weights, call, dtype, choice));
+    const launches = choices.map((choice) => prepare(gpu, weights, call, dtype, choice, PLACES));
     const settled = await Promise.allSettled(launches);
     for (const [i, outcome] of settled.entries()) {
       const name = choiceName(kernel, choices[i]!);

@@ -62,7 +62,7 @@ describe.each(dtypes)("%s", (dtype) => {
       );
       // A third of them for each shape, another one for the next: compiling all takes minutes.
       for (const choice of fitting.length < 3 ? fitting : fitting.filter((_, j) => j % 3 === i % 3)) {
-        const launch = await prepare(device, weights, { kernel: "attention", shape }, dtype, choice);
+        const launch = await prepare(device, weights, { kernel: "attention", shape }, dtype, choice, 4);
         const { error, tolerance } = await check(device, timer, launch).catch((cause: Error) => {
           throw new Error(`${JSON.stringify(shape)}, ${choiceName(kernel, choice)}: ${cause.message}`);
         });

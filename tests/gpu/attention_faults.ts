@@ -1,20 +1,6 @@
 // Faults to plant into attention's shaders that do without workgroup memory, and into the one that merges splits.
 
-import type { AnyShape } from "../../src/kernels";
-import type { DType } from "../../src/kernels/elements";
-
-/** A name, the text to look for, what stands there instead, and how often the text is found: once where absent. */
-type Plant = readonly [name: string, from: string, to: string, times?: number];
-
-export interface AttentionFaults {
-  /** The shader that holds the texts. */
-  readonly shader: string;
-  readonly shape: AnyShape;
-  /** The choices that are then wrong, by name. */
-  readonly tunings: RegExp;
-  readonly dtype: DType;
-  readonly plants: readonly Plant[];
-}
+import type { FaultGroup } from "./kernel_faults";
 
 /** batch, queries, keys, heads, kvHeads, headDim, window. */
 const heads = (shape: [number, number, number, number, number, number, number]) => {
@@ -37,7 +23,7 @@ const THREADS = /^\d+ of 4x1$/;
 const THREAD_SPLITS = /^\d+ of 4x1 split/;
 const SPLITS = /split/;
 
-export const attentionFaults: readonly AttentionFaults[] = [
+export const attentionFaults: readonly Omit<FaultGroup, "kernel" | "needs">[] = [
   {
     shader: "attention_subgroups",
     shape: decode,

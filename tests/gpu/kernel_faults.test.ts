@@ -53,7 +53,7 @@ async function checked(
   dtype: DType,
   choice: Choice,
 ): Promise<Check | Error> {
-  const launch = await prepare(gpu(), weights.get(dtype), { kernel, shape }, dtype, choice);
+  const launch = await prepare(gpu(), weights.get(dtype), { kernel, shape }, dtype, choice, 4);
   try {
     return await check(gpu(), timer, launch, CURSORY).catch((error: Error) => error);
   } finally {

@@ -4,11 +4,12 @@
 import { type AnyShape, type KernelName, kernelOf } from "../../src/kernels";
 import type { DType } from "../../src/kernels/elements";
 import type { Adapter } from "./adapter";
+import { attentionFaults } from "./attention_faults";
 
 /** A name, the text to look for, what stands there instead, and how often the text is found: once where absent. */
 type Plant = readonly [name: string, from: string, to: string, times?: number];
 
-interface Group {
+export interface FaultGroup {
   readonly kernel: KernelName;
   /** Stem of the shader whose text is changed; the kernel's name where absent. */
   readonly shader?: string;
@@ -23,7 +24,7 @@ interface Group {
   readonly plants: readonly Plant[];
 }
 
-export interface Fault extends Omit<Group, "plants"> {
+export interface Fault extends Omit<FaultGroup, "plants"> {
   readonly name: string;
   readonly shader: string;
   readonly dtype: DType;
@@ -63,7 +64,7 @@ const BARRIER = "workgroupBarrier();";
 /** The text with the barrier in front of it, and without. */
 const barrier = (text: string): [string, string] => [BARRIER + text, text];
 
-const groups: readonly Group[] = [
+const groups: readonly FaultGroup[] = [
   {
     kernel: "matmul",
     shader: "matmul_tiled",
@@ -509,17 +510,23 @@ const groups: readonly Group[] = [
   },
 ];
 
-export const faults: readonly Fault[] = groups.flatMap(({ plants, dtype = "f32", shader, ...group }) =>
-  plants.map(([name, from, to, times = 1]) => ({
-    ...group,
-    name,
-    shader: shader ?? group.kernel,
-    dtype,
-    from,
-    to,
-    times,
-    race: from.includes(BARRIER),
-  })),
+/** Attention by subgroups, by single threads and in splits: not every adapter has a tuning of each kind. */
+const attentionGroups = attentionFaults.map(
+  (group): FaultGroup => ({ ...group, kernel: "attention", needs: "tuning of this kind" }),
+);
+
+export const faults: readonly Fault[] = [...groups, ...attentionGroups].flatMap(
+  ({ plants, dtype = "f32", shader, ...group }) =>
+    plants.map(([name, from, to, times = 1]) => ({
+      ...group,
+      name,
+      shader: shader ?? group.kernel,
+      dtype,
+      from,
+      to,
+      times,
+      race: from.includes(BARRIER),
+    })),
 );
 
 /** Every shader as it is, by the record that holds it. */

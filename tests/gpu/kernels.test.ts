@@ -125,7 +125,7 @@ describe.each(dtypes)("%s", (dtype) => {
       const weights = await allocateWeights(device, dtype, 2 ** 23);
       const timer = createTimer(device);
       for (const shape of fitting) {
-        const launch = await prepare(device, weights, { kernel: name, shape }, dtype, choice);
+        const launch = await prepare(device, weights, { kernel: name, shape }, dtype, choice, 4);
         const { error, tolerance } = await check(device, timer, launch);
         expect(error, `${JSON.stringify(shape)}`).toBeLessThanOrEqual(tolerance);
         launch.destroy();
