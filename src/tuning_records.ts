@@ -82,10 +82,10 @@ const isOfSweep = ({ kernel, shapeClass }: TuningRecord) =>
 /** The records of a result that a later run can take up. */
 export function tuningsOf({ tunings, device, host, plan, createdAt }: Result): KnownTuning[] {
   const place = { adapter: adapterOf(device), browser: browserOf(host) };
-  const known = tunings.flatMap(({ choice, ...record }) =>
-    choice === null || isOfSweep({ choice, ...record })
+  const known = tunings.flatMap((record) =>
+    record.choice === null || isOfSweep(record)
       ? []
-      : [{ ...record, choice, ...place, preset: plan.preset, madeAt: createdAt }],
+      : [{ ...record, choice: record.choice, ...place, preset: plan.preset, madeAt: createdAt }],
   );
   return merge([], known);
 }
