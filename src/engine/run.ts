@@ -50,11 +50,16 @@ const MAX_LOSSES = 3;
 const message = (error: unknown) => (error instanceof Error ? error.message : String(error)).slice(0, 400);
 
 /** Takes one unit of work off the list after another and says how long the rest will take. */
-function pacer(total: number, clock: Clock, onProgress: (progress: Progress) => void, result: Result) {
+function pacer(units: number, clock: Clock, onProgress: (progress: Progress) => void, result: Result) {
   const began = clock.now();
+  let total = units;
   let done = 0;
   let skipped = 0;
   return {
+    /** It turns out that so many are not to be done here. */
+    leaveOut(count: number) {
+      total -= count;
+    },
     report(label: string, cell: Progress["cell"] = null) {
       const elapsedSeconds = clock.now() - began;
       const timed = done - skipped;
@@ -207,7 +212,6 @@ export async function run(
   result.completion = { status: "partial", reason: "not finished" };
   const calls = callsOf(result);
   const units = unitsOf(plan, calls);
-  const done = units.map(isDone(result, calls));
   const pace = pacer(units.length + 1, clock, onProgress, result);
 
   let session: Session | undefined;
@@ -231,9 +235,15 @@ export async function run(
     return undefined;
   });
   pace.finish();
+  const { gpu } = session ?? {};
+  const present = units.filter(
+    ({ probe, dtype }) => probe === undefined || gpu === undefined || hasProbe(gpu, probe, dtype),
+  );
+  pace.leaveOut(units.length - present.length);
+  const done = present.map(isDone(result, calls));
 
   try {
-    for (const [i, { dtype, call, probe }] of units.entries()) {
+    for (const [i, { dtype, call, probe }] of present.entries()) {
       if (done[i]) {
         pace.skip();
         continue;
