@@ -8,8 +8,8 @@ import { tunings } from "./tunings";
 
 /** What a preset costs, before it is started. */
 const costs: Readonly<Record<Preset, string>> = {
-  quick: "some 15 s on a GPU, a minute on a CPU",
-  standard: "half a minute on a GPU, two minutes on a CPU",
+  quick: "a shorter search; some two minutes on a CPU",
+  standard: "some minutes, of which most go into tuning the first time",
   rigorous: "some minutes, for figures to compare",
   smoke: "some seconds, with a tiny model, to see whether it works",
 };
