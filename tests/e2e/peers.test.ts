@@ -59,7 +59,7 @@ describe.skipIf(findBrowser("chromium") === undefined)("in Chromium", () => {
       /^\| work +\| Tokenroof +\| ONNX Runtime [\d.]+ +\| TensorFlow.js [\d.]+ +\| jax-js [\d.]+ +\| fastest peer +\|$/m,
     );
     expect(printed.stdout).toMatch(
-      /^\| attention, 1 query .*ms, [\d.,]+ [kMGT]B\/s.* [\d.]+x \([\d.]+ … [\d.]+\)/m,
+      /^\| attention, 1 query .*[mµ]s, [\d.,]+ [kMGT]B\/s.* [\d.]+x \([\d.]+ … [\d.]+\)/m,
     );
     expect(printed.stderr).toContain("2 heads: round 3 of 3\n");
     const [task] = written.tasks;

@@ -10,12 +10,12 @@ import { run } from "../../src/engine/run";
 import { createTimer, type Timer } from "../../src/engine/timer";
 import { allocateWeights, type Weights } from "../../src/engine/weights";
 import { type AnyShape, type KernelName, kernelOf } from "../../src/kernels";
-import { type Choice, choiceName, variantOf } from "../../src/kernels/choices";
+import { type Choice, choiceName } from "../../src/kernels/choices";
 import { type DType, dtypes } from "../../src/kernels/elements";
 import { parsePlanWords } from "../../src/plan";
 import { adapter } from "./adapter";
 import { host, useDevice } from "./device";
-import { type Fault, faults, plant, removeFaults } from "./kernel_faults";
+import { type Fault, faults, plant, removeFaults, suffers } from "./faults";
 
 /** What `check` says about a wrong kernel; a shader that does not compile is not caught by it. */
 const CAUGHT = /was not written, or is not finite|rounding explains/;
@@ -41,10 +41,8 @@ afterEach(() => {
 const nameOf = (kernel: KernelName, choice: Choice) => choiceName(kernelOf(kernel), choice);
 
 /** The choices that run the shader with the fault. */
-const choicesOf = ({ kernel, shader, shape, dtype, tunings }: Fault) =>
-  fittingStarts(gpu(), kernel, shape, dtype).filter(
-    (choice) => shader in variantOf(kernelOf(kernel), choice).shaders && tunings.test(nameOf(kernel, choice)),
-  );
+const choicesOf = (fault: Fault) =>
+  fittingStarts(gpu(), fault.kernel, fault.shape, fault.dtype).filter((choice) => suffers(fault, choice));
 
 /** Compiles the kernel as it now is and checks it, as little as where candidates are compared. */
 async function checked(
@@ -66,7 +64,7 @@ const faulty = [...new Set(faults.map(({ kernel }) => kernel))];
 describe.each(faulty)("%s", (kernel) => {
   const own = faults.filter((fault) => fault.kernel === kernel);
 
-  test("passes as it is", async () => {
+  test("passes as it is", async ({ skip }) => {
     const seen = new Set<string>();
     for (const fault of own) {
       if (!weights.has(fault.dtype)) continue;
@@ -78,6 +76,8 @@ describe.each(faulty)("%s", (kernel) => {
         expect(result, key).toMatchObject({ elements: expect.any(Number), error: expect.any(Number) });
       }
     }
+    if (seen.size === 0 && own.every(({ needs }) => needs !== undefined))
+      return skip(`this adapter has no ${own[0]?.needs}`);
     expect(seen.size).toBeGreaterThan(0);
   });
 

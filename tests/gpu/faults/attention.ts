@@ -1,15 +1,11 @@
-// Faults to plant into attention's shaders that do without workgroup memory, and into the one that merges splits.
+// Faults to plant into attention: in tiles, by subgroups, by single threads, and in splits that are merged.
 
-import type { FaultGroup } from "./kernel_faults";
+import { barrier, type FaultGroup, heads } from "./fault";
 
-/** batch, queries, keys, heads, kvHeads, headDim, window. */
-const heads = (shape: [number, number, number, number, number, number, number]) => {
-  const [batch, queries, keys, heads, kvHeads, headDim, window] = shape;
-  return { batch, queries, keys, heads, kvHeads, headDim, window };
-};
-
-const prefill = heads([1, 17, 17, 4, 2, 32, 17]);
-const decode = heads([1, 1, 300, 4, 2, 32, 300]);
+const prefill = heads([1, 17, 17, 4, 2, 16, 17]);
+const decode = heads([1, 1, 300, 4, 2, 16, 300]);
+const prefillOf32 = heads([1, 17, 17, 4, 2, 32, 17]);
+const decodeOf32 = heads([1, 1, 300, 4, 2, 32, 300]);
 /** Fewer words of a head than lanes. */
 const narrow = heads([1, 1, 300, 4, 2, 8, 300]);
 const sliding = heads([1, 70, 150, 2, 1, 16, 33]);
@@ -23,12 +19,89 @@ const THREADS = /^\d+ of 4x1$/;
 const THREAD_SPLITS = /^\d+ of 4x1 split/;
 const SPLITS = /split/;
 
-export const attentionFaults: readonly Omit<FaultGroup, "kernel" | "needs">[] = [
+/** Not every adapter has a tuning of each kind. */
+const NEEDS = "tuning of this kind";
+
+export const attentionFaults: readonly FaultGroup[] = [
+  // Without the barrier between scores and peaks both software adapters are right all the same, at every shape tried:
+  // any peak will do as long as nothing overflows.
   {
-    shader: "attention_subgroups",
+    kernel: "attention",
+    shape: prefill,
+    tunings: /of 16x/,
+    plants: [
+      ["no barrier before the scores", ...barrier("\n    let key")],
+      ["no barrier after the peaks", ...barrier("\n\n    for (var i = thread;")],
+      ["no barrier after the weights", ...barrier("\n\n    let seen")],
+    ],
+  },
+  {
+    kernel: "attention",
+    shape: prefill,
+    tunings: /x128$/,
+    plants: [
+      ["one key too many", "key <= position &&", "key <= position + 1u &&"],
+      ["one key too few", "key <= position &&", "key < position &&"],
+      ["a query of another head", "row % sharing;\n    query", "row / sharing;\n    query"],
+      ["the output of another head", "row % sharing;\n      // A split", "row / sharing;\n      // A split"],
+      [
+        "queries and heads swapped",
+        "row / sharing) * shape.heads + kv_head * sharing + row % sharing",
+        "row % sharing) * shape.heads + kv_head * sharing + row / sharing",
+        2,
+      ],
+      ["the last row never written", "row <= last)", "row < last)"],
+      ["one row's scores for all of a thread", "thread / KEYS + i * ROW_STEP, ROWS", "thread / KEYS, ROWS"],
+    ],
+  },
+  {
+    kernel: "attention",
     shape: decode,
+    tunings: /of 8x16$/,
+    plants: [
+      ["the last key never read", "past + last / sharing + 1u;", "past + last / sharing;"],
+      ["keys of the first kv head", "+ kv_head) * shape.keys", "+ 0u) * shape.keys"],
+      ["the sum not rescaled", "acc[s] * rescale[r]", "acc[s]"],
+      ["the total not rescaled", "total[s] * rescale[r]", "total[s]"],
+      ["no 1/sqrt(headDim)", " * inverseSqrt(f32(shape.headDim))", ""],
+      ["values of the first tile for all", "cache + tile * HEAD_WORDS", "cache + begin * HEAD_WORDS"],
+      ["the last key of every tile lost", "i < seen;", "i + 1u < seen;"],
+      ["the last tile lost", "tile < stop;", "tile + KEYS <= stop;"],
+      ["not divided by the total", "acc[s] / select(1.0, total[s], total[s] > 0.0)", "acc[s]"],
+    ],
+  },
+  {
+    kernel: "attention",
+    shape: sliding,
+    tunings: /of 8x16$/,
+    plants: [
+      ["the sliding window ignored", " && key + shape.window > position", ""],
+      ["the sliding window one key wider", "key + shape.window > position", "key + shape.window >= position"],
+    ],
+  },
+  {
+    kernel: "attention",
+    shape: batch,
+    tunings: /x128$/,
+    plants: [
+      ["keys of the first sequence", "let cache = (sequence *", "let cache = (0u *"],
+      ["the last sequence never written", "sequence >= shape.batch", "sequence + 1u >= shape.batch"],
+      ["queries taken for the first of the sequence", "shape.keys - shape.queries;", "0u;"],
+    ],
+  },
+  {
+    kernel: "attention",
+    shape: decode,
+    tunings: /threads of/,
+    dtype: "f16",
+    plants: [["sums in f16", ", sum);", ", quantizeToF16(sum));"]],
+  },
+  {
+    kernel: "attention",
+    needs: NEEDS,
+    shader: "attention_subgroups",
+    shape: decodeOf32,
     tunings: SUBGROUPS,
-    dtype: "f32",
     plants: [
       ["the first lane's words for all", "], word % SUBGROUP)", "], 0u)"],
       ["the sum not rescaled", "acc[r * WORDS + n] *= rescale;", ""],
@@ -45,10 +118,11 @@ export const attentionFaults: readonly Omit<FaultGroup, "kernel" | "needs">[] = 
     ],
   },
   {
+    kernel: "attention",
+    needs: NEEDS,
     shader: "attention_subgroups",
     shape: narrow,
     tunings: SUBGROUPS,
-    dtype: "f32",
     plants: [
       ["the sums of some lanes twice, of others never", "WORD_LANES << s", "0u"],
       [
@@ -59,10 +133,11 @@ export const attentionFaults: readonly Omit<FaultGroup, "kernel" | "needs">[] = 
     ],
   },
   {
+    kernel: "attention",
+    needs: NEEDS,
     shader: "attention_subgroups",
-    shape: prefill,
+    shape: prefillOf32,
     tunings: SUBGROUP_QUERIES,
-    dtype: "f32",
     plants: [
       ["one key too many", "key <= position[r] &&", "key <= position[r] + 1u &&"],
       ["one key too few", "key <= position[r] &&", "key < position[r] &&"],
@@ -75,10 +150,11 @@ export const attentionFaults: readonly Omit<FaultGroup, "kernel" | "needs">[] = 
     ],
   },
   {
+    kernel: "attention",
+    needs: NEEDS,
     shader: "attention_subgroups",
     shape: sliding,
     tunings: SUBGROUP_QUERIES,
-    dtype: "f32",
     plants: [
       ["the sliding window ignored", " && key + shape.window > position[r]", ""],
       [
@@ -89,8 +165,10 @@ export const attentionFaults: readonly Omit<FaultGroup, "kernel" | "needs">[] = 
     ],
   },
   {
+    kernel: "attention",
+    needs: NEEDS,
     shader: "attention_subgroups",
-    shape: decode,
+    shape: decodeOf32,
     tunings: SUBGROUP_SPLITS,
     dtype: "q8_0",
     plants: [
@@ -108,10 +186,11 @@ export const attentionFaults: readonly Omit<FaultGroup, "kernel" | "needs">[] = 
     ],
   },
   {
+    kernel: "attention",
+    needs: NEEDS,
     shader: "attention_threads",
-    shape: prefill,
+    shape: prefillOf32,
     tunings: THREADS,
-    dtype: "f32",
     plants: [
       ["one key too many", "tile + i <= position[r] &&", "tile + i <= position[r] + 1u &&"],
       ["one key too few", "tile + i <= position[r] &&", "tile + i < position[r] &&"],
@@ -122,13 +201,16 @@ export const attentionFaults: readonly Omit<FaultGroup, "kernel" | "needs">[] = 
     ],
   },
   {
+    kernel: "attention",
+    needs: NEEDS,
     shader: "attention_threads",
     shape: sliding,
     tunings: THREADS,
-    dtype: "f32",
     plants: [["the sliding window ignored", " && tile + i + shape.window > position[r]", ""]],
   },
   {
+    kernel: "attention",
+    needs: NEEDS,
     shader: "attention_threads",
     shape: batch,
     tunings: THREAD_SPLITS,
@@ -140,10 +222,11 @@ export const attentionFaults: readonly Omit<FaultGroup, "kernel" | "needs">[] = 
     ],
   },
   {
+    kernel: "attention",
+    needs: NEEDS,
     shader: "attention_merge",
-    shape: decode,
+    shape: decodeOf32,
     tunings: SPLITS,
-    dtype: "f32",
     plants: [
       ["every split of the same weight", "stats[split].y * exp(stats[split].x - highest)", "1.0"],
       ["highest scores ignored", " * exp(stats[split].x - highest)", ""],

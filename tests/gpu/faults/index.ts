@@ -1,0 +1,16 @@
+import { attentionFaults } from "./attention";
+import { type Fault, faultsOf } from "./fault";
+import { matmulFaults } from "./matmul";
+import { matrixFaults } from "./matrix";
+import { matvecFaults } from "./matvec";
+import { probeFaults } from "./probes";
+
+export { type Fault, plant, removeFaults, suffers } from "./fault";
+
+export const faults: readonly Fault[] = faultsOf([
+  ...matmulFaults,
+  ...matrixFaults,
+  ...matvecFaults,
+  ...attentionFaults,
+  ...probeFaults,
+]);
