@@ -3,26 +3,12 @@
 // old results too. Units: seconds, bytes.
 
 import * as v from "valibot";
+import { positive, problemOf, seconds, share, text, whole } from "./bounds";
 import { callSchema, dtypeSchema, planSchema } from "./plan";
 import { migrate } from "./result_migration";
-import { slope } from "./statistics";
+import { clockSchema, hasSamples, spanSchema, timingSchema } from "./timing";
 
 export const SCHEMA = 3;
-
-/** One short span and two long ones make a round, and a round one sample. */
-export const SPANS_PER_ROUND = 3;
-
-// Adapters, links and files may say anything; control characters would reach the reader's terminal.
-export const text = v.pipe(
-  v.string(),
-  v.maxLength(400),
-  v.transform((given) => given.replace(/\p{C}/gu, " ")),
-);
-const seconds = v.pipe(v.number(), v.finite(), v.minValue(0), v.maxValue(1e6));
-const positive = v.pipe(v.number(), v.finite(), v.minValue(1e-12), v.maxValue(1e6));
-/** An error as a share of a magnitude. */
-const share = v.pipe(v.number(), v.finite(), v.minValue(0), v.maxValue(1e9));
-const whole = (max: number) => v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(max));
 
 /** Where the engine ran. */
 const hostSchema = v.strictObject({
@@ -64,70 +50,10 @@ const instrumentsSchema = v.strictObject({
   dispatchCost: seconds,
 });
 
-/**
- * n dispatches in one go: by the wall clock, from the completion before or from its own submit to its
- * completion, and, where there are timestamps, by the GPU's own.
- */
-const spanSchema = v.strictObject({
-  dispatches: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1e7)),
-  wall: seconds,
-  gpu: v.nullable(seconds),
-});
-
-/**
- * What reports read of the seconds per dispatch: the median, the interval of the median, the quartiles, and
- * how many samples they stand for. This is how a link thins samples.
- */
-const orderStatisticsSchema = v.strictObject({
-  count: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1e6)),
-  low: positive,
-  lowerQuartile: positive,
-  median: positive,
-  upperQuartile: positive,
-  high: positive,
-});
-
-/** What can be odd about samples in their order; a link, which has no samples, carries what its result showed. */
-export const oddities = ["drift", "two speeds", "clocks disagree", "outliers"] as const;
-export type Oddity = (typeof oddities)[number];
-
-/** Rounds of three spans in time order, one short and two long; one round gives one sample, the slope. */
-const spansSchema = v.strictObject({
-  kind: v.literal("spans"),
-  spans: v.pipe(
-    v.array(spanSchema),
-    v.minLength(SPANS_PER_ROUND),
-    v.maxLength(3000),
-    v.check((spans) => spans.length % SPANS_PER_ROUND === 0, "spans come in rounds of three"),
-    v.check(
-      (spans) => roundsOf(spans).every((round) => new Set(round.map((span) => span.dispatches)).size > 1),
-      "the spans of a round differ in their dispatches",
-    ),
-  ),
-  /** Rounds at the start that are kept and not used, and why: no sample is dropped in silence. */
-  setAside: v.nullable(v.strictObject({ rounds: whole(1000), reason: text })),
-});
-
-const timingSchema = v.variant("kind", [
-  spansSchema,
-  v.strictObject({
-    kind: v.literal("order-statistics"),
-    ...orderStatisticsSchema.entries,
-    odd: v.pipe(v.array(v.picklist(oddities)), v.maxLength(oddities.length)),
-  }),
-]);
-
 /** Why no more samples were taken. */
 export const stops = ["precise", "noise", "time", "rounds", "unknown"] as const;
 
-/** What timed a cell. */
-const clockSchema = v.picklist(["timestamp-query", "wall"]);
-export type Clock = v.InferOutput<typeof clockSchema>;
-
 const cell = { call: callSchema, dtype: dtypeSchema };
-
-const hasSamples = (timing: Timing | undefined, clock: Clock): boolean =>
-  timing === undefined || timing.kind !== "spans" || samplesOf(timing, clock).length > 0;
 
 const measuredFields = v.strictObject({
   status: v.literal("measured"),
@@ -296,47 +222,12 @@ export type Result = v.InferOutput<typeof resultSchema>;
 export type HostInfo = Result["host"];
 export type DeviceInfo = Result["device"];
 export type Instruments = NonNullable<Result["instruments"]>;
-export type Span = v.InferOutput<typeof spanSchema>;
-export type Timing = v.InferOutput<typeof timingSchema>;
-export type Spans = v.InferOutput<typeof spansSchema>;
 export type Stop = (typeof stops)[number];
 export type Reference = v.InferOutput<typeof referenceSchema>;
 export type CachePoint = v.InferOutput<typeof cachePointSchema>;
-export type OrderStatistics = v.InferOutput<typeof orderStatisticsSchema>;
 export type Measurement = v.InferOutput<typeof measuredSchema>;
 export type Outcome = v.InferOutput<typeof outcomeSchema>;
 export type TuningRecord = v.InferOutput<typeof tuningRecordSchema>;
-
-/** Spans in threes. */
-export function roundsOf(spans: readonly Span[]): Span[][] {
-  const rounds: Span[][] = [];
-  for (let i = 0; i < spans.length; i += SPANS_PER_ROUND) rounds.push(spans.slice(i, i + SPANS_PER_ROUND));
-  return rounds;
-}
-
-/**
- * Seconds per dispatch of each round: the slope of time over dispatches, in which fixed costs of a submit cancel
- * out. Rounds set aside, and rounds in which the clock failed, give none. A slope that noise has made zero or
- * negative counts as the shortest time that a result can hold.
- */
-export function samplesOf({ spans, setAside }: Spans, clock: Clock): number[] {
-  return roundsOf(spans)
-    .slice(setAside?.rounds ?? 0)
-    .flatMap((round) => {
-      const points = round.flatMap(({ dispatches: x, wall, gpu }) => {
-        const y = clock === "wall" ? wall : gpu;
-        return y === null ? [] : [{ x, y }];
-      });
-      return points.length < SPANS_PER_ROUND ? [] : [Math.max(slope(points), 1e-12)];
-    });
-}
-
-/** What is wrong with a field, in one line with its path; `whole` is what the path begins at. */
-export function problemOf(issue: v.BaseIssue<unknown>, whole: string): string {
-  const path = issue.path?.map(({ key }) => String(key)).join(".") ?? whole;
-  const problem = `${path.slice(0, 120)}: ${issue.message.slice(0, 200)}`;
-  return problem.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, "\ufffd");
-}
 
 /** A result, or one line with the path and the reason. */
 export type ResultOutcome = { ok: true; result: Result } | { ok: false; problem: string };

@@ -2,8 +2,9 @@
 // files of their own and in results, and whoever reads them trusts neither.
 
 import * as v from "valibot";
+import { problemOf, text } from "./bounds";
 import { type Preset, presets } from "./plan";
-import { parseResult, problemOf, type Result, type TuningRecord, text, tuningRecordSchema } from "./result";
+import { parseResult, type Result, type TuningRecord, tuningRecordSchema } from "./result";
 
 const VERSION = 1;
 const KIND = "tokenroof tunings";

@@ -12,18 +12,20 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   kernels: ["shaders"],
   workloads: ["kernels"],
   plan: ["workloads", "kernels"],
-  result: ["plan", "workloads", "result_migration", "statistics"],
+  bounds: [],
+  timing: ["bounds", "statistics"],
+  result: ["plan", "workloads", "result_migration", "timing", "bounds"],
   result_migration: [],
-  tuning_records: ["plan", "result"],
+  tuning_records: ["plan", "result", "bounds"],
   statistics: [],
   chips: ["kernels"],
-  analysis: ["result", "statistics", "workloads", "kernels", "chips"],
-  report: ["analysis", "result", "statistics", "chips", "units"],
-  engine: ["result", "tuning_records", "statistics", "plan", "workloads", "kernels"],
+  analysis: ["result", "timing", "statistics", "workloads", "kernels", "chips"],
+  report: ["analysis", "result", "timing", "statistics", "chips", "units"],
+  engine: ["result", "timing", "tuning_records", "statistics", "plan", "workloads", "kernels"],
   peers: ["engine", "result", "statistics", "kernels", "report", "units"],
   units: [],
 };
-const pure = ["statistics", "analysis", "report", "chips", "workloads", "kernels"];
+const pure = ["bounds", "timing", "statistics", "analysis", "report", "chips", "workloads", "kernels"];
 const engineHosts = [
   "src/app/worker.ts",
   "src/cli/node_host.ts",

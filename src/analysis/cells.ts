@@ -1,7 +1,8 @@
 // Each measured call on its own: its time, its rate, and where it lies under the roofline.
 
 import { workOf } from "../kernels";
-import type { Measurement, OrderStatistics, Outcome } from "../result";
+import type { Measurement, Outcome } from "../result";
+import type { OrderStatistics } from "../timing";
 import { callName } from "../workloads";
 import { type Estimate, secondsPerCall, secondsPerDispatch } from "./estimate";
 

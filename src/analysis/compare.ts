@@ -1,6 +1,7 @@
 // Is B faster than A? Asked of two results, cell by cell, and answered only where the intervals allow it.
 
-import type { Measurement, OrderStatistics, Result } from "../result";
+import type { Measurement, Result } from "../result";
+import type { OrderStatistics } from "../timing";
 import { callName } from "../workloads";
 import { type Difference, differences } from "./differences";
 import { type Estimate, secondsPerCall, secondsPerDispatch } from "./estimate";

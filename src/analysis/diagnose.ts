@@ -2,7 +2,8 @@
 
 import { workOf } from "../kernels";
 import { isProbe } from "../kernels/probes";
-import type { Measurement, Oddity, Result } from "../result";
+import type { Measurement, Result } from "../result";
+import type { Oddity } from "../timing";
 import { callName } from "../workloads";
 import { mayBeCached, safeRotation } from "./cache_knee";
 import { secondsPerCall } from "./estimate";

@@ -1,7 +1,8 @@
 // What samples say about a time: the median and an interval for it.
 
-import { type Clock, type Measurement, type OrderStatistics, samplesOf, type Timing } from "../result";
+import type { Measurement } from "../result";
 import { medianInterval, quantile } from "../statistics";
+import { type Clock, type OrderStatistics, samplesOf, type Timing } from "../timing";
 
 /** A figure and the interval that holds the true one with about 95 % probability, if the samples are independent. */
 export interface Estimate {

@@ -1,7 +1,8 @@
 // What is odd about the samples of a cell, in their order.
 
-import { type Measurement, type Oddity, samplesOf } from "../result";
+import type { Measurement } from "../result";
 import { drift, median, modes, notch, quantile } from "../statistics";
+import { type Oddity, samplesOf } from "../timing";
 
 /** A change between the first and the second half of a cell that is worth a word. */
 export const DRIFTED = 0.05;

@@ -3,7 +3,7 @@ import { type Choice, starts, variantOf } from "../kernels/choices";
 import type { DType } from "../kernels/elements";
 import type { Stage } from "../kernels/kernel";
 import { render, type Source } from "../kernels/prelude";
-import type { Span } from "../result";
+import type { Span } from "../timing";
 import { type Gpu, lacking } from "./device";
 import { inItsSyntax } from "./matrix_syntax";
 

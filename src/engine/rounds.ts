@@ -1,16 +1,9 @@
 // Rounds of spans, a short one and two long ones: each round is one sample, the slope of time over dispatches,
 // in which what a submit and an await cost cancels out.
 
-import {
-  type Clock,
-  type Instruments,
-  SPANS_PER_ROUND,
-  type Span,
-  type Spans,
-  type Stop,
-  samplesOf,
-} from "../result";
+import type { Instruments, Stop } from "../result";
 import { uniform } from "../statistics";
+import { type Clock, SPANS_PER_ROUND, type Span, type Spans, samplesOf } from "../timing";
 import type { Gpu } from "./device";
 import { type Effort, enough, spanSeconds } from "./effort";
 import type { Launch } from "./launch";

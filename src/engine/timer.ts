@@ -1,7 +1,8 @@
 // Times dispatches: spans of n of them in one go, by the wall clock and by the GPU's timestamps.
 
-import type { Instruments, Span } from "../result";
+import type { Instruments } from "../result";
 import { uniform } from "../statistics";
+import type { Span } from "../timing";
 import { sleep } from "./clock";
 import { sleepThrough } from "./dawn_polling";
 import { type Gpu, guarded } from "./device";

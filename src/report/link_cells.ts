@@ -2,7 +2,8 @@
 
 import { fromOffsets, offsetsOf, secondsPerDispatch } from "../analysis/estimate";
 import { odditiesOf } from "../analysis/oddities";
-import { type Measurement, type Outcome, oddities, stops } from "../result";
+import { type Measurement, type Outcome, stops } from "../result";
+import { oddities } from "../timing";
 import { type Call, digits, isArray, transposed } from "./link_tables";
 
 const MIB = 2 ** 20;

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { parseResult, type ResultOutcome, SCHEMA, type Span } from "../../src/result";
+import { parseResult, type ResultOutcome, SCHEMA } from "../../src/result";
+import type { Span } from "../../src/timing";
 import { type copyOf, eventful, resultOf } from "./result_fixture";
 
 const json = JSON.stringify(eventful());

@@ -6,7 +6,8 @@ import { choiceName, defaultChoice } from "../../src/kernels/choices";
 import type { DType } from "../../src/kernels/elements";
 import { randomAt } from "../../src/kernels/random";
 import { type Plan, parsePlanWords, workloadsOf } from "../../src/plan";
-import type { Measurement, Outcome, Reference, Result, Timing } from "../../src/result";
+import type { Measurement, Outcome, Reference, Result } from "../../src/result";
+import type { Timing } from "../../src/timing";
 import { callName } from "../../src/workloads";
 
 /** What the made-up GPU's probes reach. */

@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { roundsOf, type Span, type Spans, samplesOf } from "../../src/result";
+import { roundsOf, type Span, type Spans, samplesOf } from "../../src/timing";
 
 describe("samples", () => {
   const round = (fixed: number, perDispatch: number, n: number): Span[] =>
