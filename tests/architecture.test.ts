@@ -17,13 +17,14 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   tuning_records: ["plan", "result"],
   statistics: [],
   chips: ["kernels"],
+  prices: ["workloads"],
   analysis: ["result", "statistics", "workloads", "kernels", "chips"],
-  report: ["analysis", "result", "statistics", "chips", "units"],
+  report: ["analysis", "result", "statistics", "chips", "prices", "units"],
   engine: ["result", "tuning_records", "statistics", "plan", "workloads", "kernels"],
   peers: ["engine", "result", "statistics", "kernels", "report", "units"],
   units: [],
 };
-const pure = ["statistics", "analysis", "report", "chips", "workloads", "kernels"];
+const pure = ["statistics", "analysis", "report", "chips", "prices", "workloads", "kernels"];
 const engineHosts = [
   "src/app/worker.ts",
   "src/cli/node_host.ts",

@@ -98,6 +98,22 @@ export function chipCost(chip: Chip, basis: ChipCost["basis"], assumptions: Assu
   return { known: true, basis, dollarsPerSecond, parts, evidence };
 }
 
+/** What has to be paid once to own a chip with its share of the host. $ */
+export function installedPrice(
+  chip: Chip,
+  assumptions: Assumptions,
+): Known<{ readonly dollars: number; readonly evidence: Evidence }> {
+  const price = evidenceOf(chip, "purchase", assumptions);
+  if (!price.known) return price;
+  const { evidence } = price;
+  assertPositive("price", evidence.value);
+  return {
+    known: true,
+    dollars: evidence.value * (1 + inBaseUnits(assumptions.values["host-price"])),
+    evidence,
+  };
+}
+
 /** The price in $/s of rent or in $. */
 function evidenceOf(
   chip: Chip,
