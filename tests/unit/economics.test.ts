@@ -324,7 +324,7 @@ describe("break-even", () => {
 
   test("never comes where the electricity alone costs more, and cannot be told where the ends disagree", () => {
     expect(breakEven(tokens, api, { ...own, secondsPerRequest: exactly(40) }, bare).verdict).toBe("never");
-    const wide = { value: 20, low: 10, high: 40 };
+    const wide = { value: 38, low: 10, high: 40 };
     expect(breakEven(tokens, api, { ...own, secondsPerRequest: wide }, bare).verdict).toBe("cannot-tell");
     const late = { value: 15, low: 10, high: 20 };
     expect(breakEven(tokens, api, { ...own, secondsPerRequest: late }, bare)).toMatchObject({

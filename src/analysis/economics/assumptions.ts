@@ -54,13 +54,38 @@ const names = (...tables: readonly object[]) => ["cooling", ...tables.flatMap(Ob
 
 const number = /^\d+(\.\d+)?(e[+-]?\d+)?$/i;
 
-/** The assumption with another value, or why it cannot have it. */
-function edited(key: string, was: Omit<Assumption, "value">, given: string): Assumption | string {
+class BadWord extends Error {}
+
+/** The assumption with another value. Throws BadWord on what is no number of its range. */
+function edited(key: string, was: Omit<Assumption, "value">, given: string): Assumption {
   const [low, high] = was.range;
   const value = number.test(given) ? Number(given) : Number.NaN;
-  if (!(value >= low && value <= high))
-    return `${key}=${shown(given)}: ${was.label} is a number from ${low} to ${high} ${was.unit}`.trimEnd();
-  return { ...was, value, source: "", quote: "given by the user", asOf: "given" };
+  if (value >= low && value <= high)
+    return { ...was, value, source: "", quote: "given by the user", asOf: "given" };
+  const valid = `a number from ${low} to ${high} ${was.unit}`.trimEnd();
+  throw new BadWord(`${key}=${shown(given)}: ${was.label} is ${valid}`);
+}
+
+function coolingOf(given: string): Cooling {
+  const found = coolings.find((each) => each === given);
+  if (found === undefined) throw new BadWord(`cooling=${shown(given)}: one of ${coolings.join(", ")}`);
+  return found;
+}
+
+/** Throws BadWord. */
+function read(text: string): Assumptions {
+  let { cooling } = defaultAssumptions;
+  const values: Record<AssumptionKey, Assumption> = { ...defaults };
+  const given: Partial<Record<GivenKey, Assumption>> = {};
+  for (const word of text.split(",").map((each) => each.trim())) {
+    if (word === "") continue;
+    const [key = "", value = ""] = word.split(/=(.*)/su).map((each) => each.trim());
+    if (key === "cooling") cooling = coolingOf(value);
+    else if (isKey(values, key)) values[key] = edited(key, values[key], value);
+    else if (isKey(givens, key)) given[key] = edited(key, givens[key], value);
+    else throw new BadWord(`unknown assumption "${shown(key)}": one of ${names(values, givens)}`);
+  }
+  return { cooling, values, given };
 }
 
 /**
@@ -68,37 +93,15 @@ function edited(key: string, was: Omit<Assumption, "value">, given: string): Ass
  * named keeps its default and a later word replaces an earlier one. Nothing is thrown.
  */
 export function parseAssumptions(text: string): AssumptionsOutcome {
-  let { cooling } = defaultAssumptions;
-  const values: Record<AssumptionKey, Assumption> = { ...defaults };
-  const given: Partial<Record<GivenKey, Assumption>> = {};
-  for (const word of text.split(",").map((each) => each.trim())) {
-    if (word === "") continue;
-    const at = word.indexOf("=");
-    const [key, value] = at < 0 ? [word, ""] : [word.slice(0, at).trim(), word.slice(at + 1).trim()];
-    if (key === "cooling") {
-      const found = coolings.find((each) => each === value);
-      if (found === undefined)
-        return { ok: false, problem: `cooling=${shown(value)}: one of ${coolings.join(", ")}` };
-      cooling = found;
-      continue;
-    }
-    const wrong = (problem: string) => ({ ok: false, problem }) as const;
-    if (isKey(values, key)) {
-      const outcome = edited(key, values[key], value);
-      if (typeof outcome === "string") return wrong(outcome);
-      values[key] = outcome;
-    } else if (isKey(givens, key)) {
-      const outcome = edited(key, givens[key], value);
-      if (typeof outcome === "string") return wrong(outcome);
-      given[key] = outcome;
-    } else {
-      return wrong(`unknown assumption "${shown(key)}": one of ${names(values, givens)}`);
-    }
+  try {
+    return { ok: true, assumptions: read(text) };
+  } catch (error) {
+    if (error instanceof BadWord) return { ok: false, problem: error.message };
+    throw error;
   }
-  return { ok: true, assumptions: { cooling, values, given } };
 }
 
-/** The words that differ from the defaults: `parseAssumptions` reads the same assumptions back. */
+/** The words that were given: `parseAssumptions` reads the same assumptions back. */
 export function assumptionWords({ cooling, values, given }: Assumptions): string {
   const words = [
     ...(cooling === defaultAssumptions.cooling ? [] : [`cooling=${cooling}`]),
