@@ -22,7 +22,7 @@ export const scenarios = [
     prompt: 1024,
     cachedPrompt: 0,
     output: 128,
-    note: "about the medians of Azure's conversation trace of 2023 (Splitwise, arXiv 2311.18677)",
+    note: "about the medians of Azure's conversation trace of 2023, 1,020 and 129 (Splitwise, arXiv 2311.18677)",
   },
   {
     id: "summarise",

@@ -118,6 +118,13 @@ describe("a chip's cost", () => {
     expect(installed).toMatchObject({ known: true, dollars: 40_500 });
   });
 
+  test("that is sold as a system has its host in price and power already", () => {
+    const system = known("cerebras-wse3");
+    expect(chipPower(system, defaultAssumptions)).toMatchObject({ itWatts: 23_000, cooling: "liquid" });
+    expect(installedPrice(system, defaultAssumptions)).toMatchObject({ dollars: 2.5e6 });
+    expect(chipCost(system, "purchase", defaultAssumptions)).toMatchObject({ parts: { host: 0 } });
+  });
+
   test("rented is the rent and nothing else", () => {
     const cost = chipCost(known("h100-sxm"), "rent", defaultAssumptions);
     if (!cost.known) throw new Error(cost.missing);

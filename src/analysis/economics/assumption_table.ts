@@ -51,7 +51,7 @@ const table = {
     factor: 1,
     source: "https://epium.com/news/nvidia-gb300-blackwell-ultra-nvl72-liquid-cooling-costs-nearly-usd-50000",
     quote:
-      "1,400 W thermal design power, which rules out traditional air cooling (B200 at 1,000 W is sold with both)",
+      "1,400 W thermal design power, which rules out traditional air cooling (DGX B200, at 1,000 W, is air-cooled)",
     asOf: "undated (<=2026-08)",
   },
   rack: {
@@ -71,7 +71,7 @@ const table = {
     range: [1, 1000],
     factor: 1000,
     source: "https://factryze.ai/scale-atlas/power/dlc-watts-per-rack",
-    quote: "NVL72 is the next jump: 72 GPUs in a single rack at roughly 120 kW",
+    quote: "NVL72 is the next jump: 72 GPUs (...) in a single rack at roughly 120 kW",
     asOf: "undated (<=2026-08)",
   },
   lifetime: {

@@ -6,6 +6,7 @@ import { type Assumption, type Assumptions, HOUR, inBaseUnits } from "./assumpti
 
 /** A figure that decides a result, with where it is from and when it held. */
 export interface Evidence {
+  /** W, $ or, of a rent, $/s. */
   readonly value: number;
   readonly source: string;
   readonly quote: string;
@@ -41,8 +42,18 @@ export function powerDraw(rated: Evidence, assumptions: Assumptions): Known<Powe
   return { known: true, chipWatts, itWatts, facilityWatts: itWatts * pue, cooling, pue, evidence: rated };
 }
 
+/** What is sold as a system or a rack is its own host: its price and power have that share in them already. */
+function hosted(chip: Chip, assumptions: Assumptions): Assumptions {
+  if (!/^per (system|rack)\b/.test(chip.unit)) return assumptions;
+  const { values } = assumptions;
+  const none = (of: "host-price" | "host-power") => ({ ...values[of], value: 0 });
+  const hosts = { "host-price": none("host-price"), "host-power": none("host-power") };
+  return { ...assumptions, values: { ...values, ...hosts } };
+}
+
 /** The power of a chip by the user's figure, else by its own. */
-export function chipPower(chip: Chip, assumptions: Assumptions): Known<PowerDraw> {
+export function chipPower(chip: Chip, assumed: Assumptions): Known<PowerDraw> {
+  const assumptions = hosted(chip, assumed);
   const { power: given } = assumptions.given;
   if (given !== undefined) return powerDraw(inBase(given), assumptions);
   if (chip.power === undefined) return { known: false, missing: "no sourced power; give power=WATTS" };
@@ -93,7 +104,7 @@ export function chipCost(chip: Chip, basis: ChipCost["basis"], assumptions: Assu
   }
   const power = chipPower(chip, assumptions);
   if (!power.known) return power;
-  const parts = ownership(evidence.value, power.facilityWatts, assumptions);
+  const parts = ownership(evidence.value, power.facilityWatts, hosted(chip, assumptions));
   const dollarsPerSecond = parts.chip + parts.host + parts.energy;
   return { known: true, basis, dollarsPerSecond, parts, evidence };
 }
@@ -109,7 +120,7 @@ export function installedPrice(
   assertPositive("price", evidence.value);
   return {
     known: true,
-    dollars: evidence.value * (1 + inBaseUnits(assumptions.values["host-price"])),
+    dollars: evidence.value * (1 + inBaseUnits(hosted(chip, assumptions).values["host-price"])),
     evidence,
   };
 }
