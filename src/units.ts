@@ -62,6 +62,25 @@ export const seconds: ScaleOf = (value) => {
   return { factor: 1e-9, unit: "ns" };
 };
 
+export const watts = prefixed("W");
+
+/** Electricity as meters count it, from joules. */
+export const kilowattHours: ScaleOf = () => ({ factor: 3.6e6, unit: "kWh" });
+
+export const dollars: ScaleOf = () => ({ factor: 1, unit: "$" });
+
+/** Of dollars per second. */
+export const dollarsPerHour: ScaleOf = () => ({ factor: 1 / 3600, unit: "$/h" });
+
+/** Of dollars per token, as models are sold. */
+export const dollarsPerMillionTokens: ScaleOf = () => ({ factor: 1e-6, unit: "$/M tokens" });
+
+/** Of joules per token. */
+export const joulesPerToken: ScaleOf = () => ({ factor: 1, unit: "J/token" });
+
+/** Of joules per token. */
+export const kilowattHoursPerMillionTokens: ScaleOf = () => ({ factor: 3.6, unit: "kWh/M tokens" });
+
 /** "8.25 GFLOP/s" */
 export function written(value: number, scaleOf: ScaleOf): string {
   const { factor, unit } = scaleOf(value);

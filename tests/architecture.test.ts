@@ -19,13 +19,24 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   tuning_records: ["plan", "result", "bounds"],
   statistics: [],
   chips: ["kernels"],
+  prices: ["workloads"],
   analysis: ["result", "timing", "statistics", "workloads", "kernels", "chips"],
-  report: ["analysis", "result", "timing", "statistics", "chips", "units"],
+  report: ["analysis", "result", "timing", "statistics", "chips", "prices", "units"],
   engine: ["result", "timing", "tuning_records", "statistics", "plan", "workloads", "kernels"],
   peers: ["engine", "result", "statistics", "kernels", "report", "units"],
   units: [],
 };
-const pure = ["bounds", "timing", "statistics", "analysis", "report", "chips", "workloads", "kernels"];
+const pure = [
+  "bounds",
+  "timing",
+  "statistics",
+  "analysis",
+  "report",
+  "chips",
+  "prices",
+  "workloads",
+  "kernels",
+];
 const engineHosts = [
   "src/app/worker.ts",
   "src/cli/node_host.ts",

@@ -1,14 +1,21 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
+  dollars,
+  dollarsPerHour,
+  dollarsPerMillionTokens,
   duration,
   estimated,
   flopRate,
+  joulesPerToken,
+  kilowattHours,
+  kilowattHoursPerMillionTokens,
   memory,
   percent,
   scaled,
   significant,
   tokenRate,
+  watts,
   written,
 } from "../../src/units";
 
@@ -116,3 +123,29 @@ test.each([
   [1, "100 %"],
   [12.5, "1,250 %"],
 ])("a share of %d is %s", (share, text) => expect(percent(share)).toBe(text));
+
+describe("money and energy", () => {
+  test.each([
+    [1.43 / 3600, dollarsPerHour, "1.43 $/h"],
+    [0.59e-6, dollarsPerMillionTokens, "0.590 $/M tokens"],
+    [30_000, dollars, "30,000 $"],
+    [8.4, joulesPerToken, "8.40 J/token"],
+    // 8.4 MJ for a million tokens.
+    [8.4, kilowattHoursPerMillionTokens, "2.33 kWh/M tokens"],
+    [3.6e6, kilowattHours, "1.00 kWh"],
+    [6.72e6, watts, "6.72 MW"],
+  ])("%d is written with %o as %s", (value, scale, text) => expect(written(value, scale)).toBe(text));
+
+  test("come back from text to half a percent", () => {
+    const scales = [dollarsPerHour, dollarsPerMillionTokens, kilowattHoursPerMillionTokens, kilowattHours];
+    const value = fc.double({ min: Math.log(1e-9), max: Math.log(1e12), noNaN: true }).map(Math.exp);
+    fc.assert(
+      fc.property(value, fc.constantFrom(...scales), (value, scale) => {
+        const { factor } = scale(value);
+        const [number = ""] = written(value, scale).split(" ");
+        fc.pre(value / factor > 1e-6);
+        expect((Number(number.replaceAll(",", "")) * factor) / value).toBeCloseTo(1, 2);
+      }),
+    );
+  });
+});
