@@ -2,10 +2,10 @@
 
 import wgsl from "../../shaders/matmul_tiled.wgsl?raw";
 import quants from "../../shaders/matmul_tiled_quants.wgsl?raw";
-import sumParts from "../../shaders/sum_parts.wgsl?raw";
 import { activationsOf, bitsOf, quantsOf } from "./elements";
-import { pick, preludeFor, spotAt, strideOf, type Variant } from "./kernel";
+import { pick, preludeFor, spotAt, type Variant } from "./kernel";
 import type { MatmulShape } from "./product";
+import { partsOf, sumShaders, sumSpot, sumStage } from "./sum_parts";
 
 type TiledTuning = {
   readonly GROUP_M: number;
@@ -45,14 +45,11 @@ function tileSpot({ M, N }: MatmulShape, tuning: QuantsTuning, workgroup: number
 const patches = ({ GROUP_M, GROUP_N, THREAD_M, THREAD_N }: QuantsTuning) =>
   `${GROUP_M}x${GROUP_N} of ${THREAD_M}x${THREAD_N}`;
 
-/** Threads of the second stage, which adds up parts. */
-const SUM_THREADS = 64;
-
 const groupSizes = [1, 2, 4, 8, 16, 32] as const;
 
 /** Weights as floats. CPUs want large unstaged patches, GPUs staged ones. */
 export const tiled: Variant<MatmulShape, TiledTuning> = {
-  shaders: { matmul_tiled: wgsl, sum_parts: sumParts },
+  shaders: { matmul_tiled: wgsl, ...sumShaders },
   space: {
     GROUP_M: groupSizes,
     GROUP_N: groupSizes,
@@ -103,27 +100,13 @@ export const tiled: Variant<MatmulShape, TiledTuning> = {
       workgroups: tiles(shape, tuning) * SPLIT,
       binds: ["a", "b", SPLIT === 1 ? "c" : "parts"],
     };
-    if (SPLIT === 1) return [product];
-    const words = shape.M * Math.ceil(shape.N / 4);
-    const sum = {
-      shader: "sum_parts",
-      prelude: preludeFor(elem, { THREADS: SUM_THREADS, SPLIT }),
-      workgroups: Math.ceil(words / SUM_THREADS),
-      binds: ["parts", "c"],
-    };
-    return [product, sum];
+    return SPLIT === 1 ? [product] : [product, sumStage(elem, SPLIT, shape, "c")];
   },
 
-  scratch: ({ SPLIT }, { M, N }) =>
-    SPLIT === 1 ? [] : [{ name: "parts", rows: SPLIT * M, columns: N, role: "scratch", element: "f32" }],
+  scratch: ({ SPLIT }, shape) => partsOf(SPLIT, shape),
 
-  spot(shape, tuning, workgroup, choice) {
-    if (tuning.SPLIT === 1) return tileSpot(shape, tuning, workgroup, choice);
-    const stride = strideOf(shape.N);
-    const at = pick(4 * workgroup * SUM_THREADS, 4 * SUM_THREADS, shape.M * stride, choice);
-    const column = at === undefined || at % stride >= shape.N ? undefined : at % stride;
-    return spotAt(at === undefined ? undefined : Math.floor(at / stride), column);
-  },
+  spot: (shape, tuning, workgroup, choice) =>
+    tuning.SPLIT === 1 ? tileSpot(shape, tuning, workgroup, choice) : sumSpot(shape, workgroup, choice),
 };
 
 /** Weights as whole numbers with scales, unpacked into workgroup memory. */
