@@ -1,0 +1,134 @@
+// How long one pass takes: reading, arithmetic, unpacking, overhead and communication, each over what calibration says
+// that a runtime reaches of the chip's figures. docs/model.md states each formula once.
+
+import type { Architecture } from "./architecture";
+import { type Efficiencies, quantity, type Traits } from "./efficiency";
+import { decodeWork, promptWork } from "./operators";
+import type { WeightFormat } from "./weight_format";
+
+/** What a pass runs on: `chips` chips that share every layer. Base units. */
+export interface Machine {
+  readonly chips: number;
+  readonly bandwidth: number;
+  /** Matrix peak in the weights' arithmetic; undefined where nobody has published one. */
+  readonly matrixPeak: number | undefined;
+  /** The 16-bit peak, which attention is computed at. */
+  readonly attentionPeak: number | undefined;
+  readonly vectorPeak: number | undefined;
+  /** byte/s that a chip sends. */
+  readonly link: number;
+}
+
+export interface Model {
+  readonly architecture: Architecture;
+  readonly weights: WeightFormat;
+  /** Bytes of one number in the KV cache. */
+  readonly cacheBytes: number;
+}
+
+/** Seconds that a pass is made of; they add up to its time. */
+export interface Terms {
+  readonly weightsRead: number;
+  readonly cacheRead: number;
+  /** Matrix products as far as they take longer than reading the weights. */
+  readonly arithmetic: number;
+  readonly attention: number;
+  readonly unpacking: number;
+  readonly overhead: number;
+  readonly communication: number;
+}
+export type Term = keyof Terms;
+
+export const totalSeconds = (terms: Terms): number =>
+  terms.weightsRead +
+  terms.cacheRead +
+  terms.arithmetic +
+  terms.attention +
+  terms.unpacking +
+  terms.overhead +
+  terms.communication;
+
+/** Bytes of an activation that chips exchange. */
+const ACTIVATION_BYTES = 2;
+
+/**
+ * All-reduces of a pass: two per layer (after attention and after the feed-forward), each sends 2·(n − 1)/n of the
+ * activations (ring all-reduce) and waits for log2(n) steps.
+ */
+function communication(
+  model: Architecture,
+  { chips, link }: Machine,
+  tokens: number,
+  latency: number,
+): number {
+  if (chips <= 1) return 0;
+  const bytes = tokens * model.hidden_size * ACTIVATION_BYTES;
+  const each = latency * Math.log2(chips) + (2 * ((chips - 1) / chips) * bytes) / link;
+  return 2 * model.num_hidden_layers * each;
+}
+
+/** Seconds to write one token for each of `batch` sequences that hold `context` tokens. */
+export function decodeTerms(
+  { architecture, weights, cacheBytes }: Model,
+  machine: Machine,
+  traits: Traits,
+  known: Efficiencies,
+  context: number,
+  batch: number,
+): Terms {
+  const { chips, bandwidth, matrixPeak, vectorPeak } = machine;
+  const work = decodeWork(architecture, context, batch);
+  const get = (name: Parameters<typeof quantity>[0]) => quantity(name, traits, known);
+  const weightsRead =
+    (work.weights * weights.bits) / 8 / (chips * bandwidth * get("weightBandwidth"));
+  const multiplying =
+    matrixPeak === undefined ? 0 : work.matrixFlops / (chips * matrixPeak * get("decodeArithmetic"));
+  return {
+    weightsRead,
+    cacheRead: (work.cacheNumbers * cacheBytes) / (chips * bandwidth * get("cacheBandwidth")),
+    arithmetic: Math.max(0, multiplying - weightsRead),
+    attention: 0,
+    unpacking:
+      weights.packed && vectorPeak !== undefined
+        ? (work.weights * get("unpacking")) / (chips * vectorPeak)
+        : 0,
+    overhead: architecture.num_hidden_layers * get("decodeOverhead"),
+    communication: communication(architecture, machine, batch, get("collective")),
+  };
+}
+
+/** Attention over a prompt reaches less of the peak than matrix products do: its rows are short and its softmax is not counted. */
+const ATTENTION_SHARE = 0.4;
+
+/** Tokens that a runtime on GGML takes through the model at once (llama.cpp's -ub); servers take whole prompts. */
+const MICRO_BATCH = 512;
+
+/** Seconds to read `sequences` prompts of `tokens` tokens in one pass; undefined where no peak is published. */
+export function promptTerms(
+  { architecture, weights, cacheBytes }: Model,
+  machine: Machine,
+  traits: Traits,
+  known: Efficiencies,
+  tokens: number,
+  sequences: number,
+): Terms | undefined {
+  const { chips, bandwidth, matrixPeak, attentionPeak } = machine;
+  if (matrixPeak === undefined || attentionPeak === undefined) return undefined;
+  const work = promptWork(architecture, tokens, sequences);
+  const get = (name: Parameters<typeof quantity>[0]) => quantity(name, traits, known);
+  const share = get("prefillArithmetic");
+  const perFlop = 1 / (matrixPeak * share) + (traits.engine === "ggml" ? 1 / get("saturation") : 0);
+  const passes = traits.engine === "ggml" ? Math.max(1, (tokens * sequences) / MICRO_BATCH) : 1;
+  const weightsRead =
+    (passes * work.weights * weights.bits) / 8 / (chips * bandwidth * get("weightBandwidth"));
+  const multiplying = (work.matrixFlops * perFlop) / chips;
+  return {
+    weightsRead,
+    cacheRead: (work.cacheNumbers * cacheBytes) / (chips * bandwidth),
+    arithmetic: Math.max(0, multiplying - weightsRead),
+    attention: work.attentionFlops / (chips * attentionPeak * share * ATTENTION_SHARE),
+    unpacking: 0,
+    overhead: passes * architecture.num_hidden_layers * get("promptOverhead"),
+    communication: communication(architecture, machine, tokens * sequences, get("collective")),
+  };
+}
