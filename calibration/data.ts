@@ -1,8 +1,8 @@
 // The published rows as cases, with the chips they were measured on.
 
 import * as v from "valibot";
-import { chip } from "../src/chips";
 import { type Case, caseOf, publishedRowSchema } from "../src/analysis/prediction/published_row";
+import { chip } from "../src/chips";
 import published from "./published.json";
 
 export const publishedRows = v.parse(v.array(publishedRowSchema), published);

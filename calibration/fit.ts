@@ -1,172 +1,202 @@
 // The fit: logarithms of quantities and of groups' effects, so that the logarithms of published figures are met. Least
 // squares with Huber's loss and a prior on each parameter (ridge), by Gauss-Newton steps with numeric derivatives.
 
+import type { Category } from "../src/analysis/prediction/calibration";
 import {
   type Efficiencies,
   groupKey,
+  priors,
   type Quantity,
   type QuantityName,
   quantities,
   quantityNames,
 } from "../src/analysis/prediction/efficiency";
-import { type Case, type Category, valueOf } from "../src/analysis/prediction/published_row";
+import { type Case, figureOf } from "../src/analysis/prediction/published_row";
 
 export interface Parameter {
   readonly quantity: QuantityName;
   /** A group, or the base of its quantity where empty. */
   readonly key: string;
+  /** e-folds that it is expected to be off its prior. */
   readonly spread: number;
 }
 
-/** How far a row of a category is off when the model is right: what residuals are weighed by. */
-export const noise: Readonly<Record<Category, number>> = { decode: 0.1, prefill: 0.15, serving: 0.3 };
+/** How far a row of a category is off when the model is right, in e-folds: what residuals are weighed by. */
+const noise: Readonly<Record<Category, number>> = { decode: 0.1, prefill: 0.15, serving: 0.3 };
 /** Residuals beyond so many times the noise count linearly. */
 const HUBER = 1.3;
-/** An effect is expected to be so many e-folds, by how many traits its group has. */
-export const effectSpread = [0, 0.3, 0.2, 0.15];
-const MIN_CHIPS = 2;
+/** e-folds that a group's effect is expected to be, by how many traits it has, for a quantity of spread 0.4. */
+const effectSpread = [0, 0.3, 0.2, 0.15];
+/** Rows of one chip tell much the same: n of them weigh as much as n to this power. */
+const CHIP_WEIGHT = 0.65;
+/** Chips that an effect has to rest on. */
+export const MIN_CHIPS = 2;
+/** A row says something of a parameter if e-folds of one move at least so many of the other. */
 const SENSITIVE = 0.02;
 
+/** Values of parameters as predictions take them. */
 export function efficienciesOf(parameters: readonly Parameter[], values: readonly number[]): Efficiencies {
-  const result = Object.fromEntries(
-    quantityNames.map((name) => [name, { base: 0, effects: {} as Record<string, number> }]),
-  ) as Record<QuantityName, { base: number; effects: Record<string, number> }>;
-  parameters.forEach(({ quantity, key }, i) => {
-    if (key === "") result[quantity].base = values[i]!;
-    else result[quantity].effects[key] = values[i]!;
+  const effects = (name: QuantityName) =>
+    Object.fromEntries(
+      parameters.flatMap(({ quantity, key }, i) =>
+        quantity === name && key !== "" && values[i] !== 0 ? [[key, values[i]!]] : [],
+      ),
+    );
+  const entries = quantityNames.map((name): [QuantityName, Efficiencies[QuantityName]] => {
+    const base = parameters.findIndex(({ quantity, key }) => quantity === name && key === "");
+    return [name, { base: values[base] ?? 0, effects: effects(name) }];
   });
-  return result;
+  return { ...priors, ...Object.fromEntries(entries) };
 }
 
-/** Every base and every group that some row belongs to. */
+/** Every base, and every group that some row belongs to. */
 export function parametersOf(cases: readonly Case[]): Parameter[] {
   return quantityNames.flatMap((name): Parameter[] => {
     const { spread, groups }: Quantity = quantities[name];
     const keys = new Map<string, number>();
     for (const { setting } of cases)
       for (const group of groups) keys.set(groupKey(setting.traits, group), group.length);
+    const effects = [...keys].sort(([a], [b]) => (a < b ? -1 : 1));
     return [
       { quantity: name, key: "", spread },
-      ...[...keys].sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, traits]) => ({ quantity: name, key, spread: effectSpread[traits]! * (spread / 0.4) })),
+      ...effects.map(([key, traits]) => ({
+        quantity: name,
+        key,
+        spread: (effectSpread[traits]! * spread) / 0.4,
+      })),
     ];
   });
 }
 
-const logValue = (each: Case, known: Efficiencies) => Math.log(valueOf(each, known));
+const logValue = (each: Case, known: Efficiencies) => Math.log(figureOf(each, known));
 export const logMeasured = (each: Case) => Math.log(each.row.value ?? Number.NaN);
 
-/** Derivatives of each row's logarithm by each parameter, and the logarithms. */
-export function linearised(cases: readonly Case[], parameters: readonly Parameter[], values: readonly number[]) {
-  const step = 1e-4;
-  const at = efficienciesOf(parameters, values);
-  const logs = cases.map((each) => logValue(each, at));
-  const rows: number[][] = cases.map(() => new Array<number>(parameters.length).fill(0));
-  const membership = cases.map(({ setting }) => {
-    const has = new Set<string>();
-    for (const name of quantityNames) {
-      has.add(`${name} `);
-      for (const group of quantities[name].groups) has.add(`${name} ${groupKey(setting.traits, group)}`);
-    }
-    return has;
-  });
-  // The derivative by a group's effect is that by its quantity's base, for the rows that belong to it.
+/** By how many e-folds a row's figure moves with a parameter's: the parameters that move it at all. */
+type Slopes = readonly { readonly parameter: number; readonly slope: number }[];
+
+/** Each row's logarithm under the values, and its derivatives there. */
+function linearised(cases: readonly Case[], parameters: readonly Parameter[], values: readonly number[]) {
+  const STEP = 1e-4;
+  const known = efficienciesOf(parameters, values);
+  const logs = cases.map((each) => logValue(each, known));
+  const index = new Map(parameters.map(({ quantity, key }, i) => [`${quantity} ${key}`, i]));
+  const slopes: { parameter: number; slope: number }[][] = cases.map(() => []);
   for (const name of quantityNames) {
-    const base = parameters.findIndex((each) => each.quantity === name && each.key === "");
-    const moved = [...values];
-    moved[base]! += step;
-    const known = efficienciesOf(parameters, moved);
+    const moved = { ...known, [name]: { ...known[name], base: known[name].base + STEP } };
     cases.forEach((each, i) => {
-      const slope = (logValue(each, known) - logs[i]!) / step;
-      parameters.forEach((parameter, j) => {
-        if (parameter.quantity === name && membership[i]!.has(`${name} ${parameter.key}`)) rows[i]![j] = slope;
-      });
+      const slope = (logValue(each, moved) - logs[i]!) / STEP;
+      if (slope === 0) return;
+      // A group's effect adds to its quantity's base, and so has its slope.
+      for (const key of [
+        "",
+        ...quantities[name].groups.map((group) => groupKey(each.setting.traits, group)),
+      ]) {
+        const parameter = index.get(`${name} ${key}`);
+        if (parameter !== undefined) slopes[i]!.push({ parameter, slope });
+      }
     });
   }
-  return { logs, rows };
+  return { logs, slopes };
 }
 
-/** Solves A·x = b for a symmetric positive definite A (Cholesky); both are overwritten. */
-function solve(a: number[][], b: number[]): number[] {
+/** Chips by which each parameter is supported: those with a row that it moves. */
+function supportOf(cases: readonly Case[], slopes: readonly Slopes[], count: number): number[] {
+  const chips = Array.from({ length: count }, () => new Set<string>());
+  cases.forEach(({ row }, i) => {
+    for (const { parameter, slope } of slopes[i]!)
+      if (Math.abs(slope) > SENSITIVE) chips[parameter]!.add(row.chipId);
+  });
+  return chips.map(({ size }) => size);
+}
+
+/** How many chips each parameter rests on, under the values. */
+export const chipsBehind = (
+  cases: readonly Case[],
+  parameters: readonly Parameter[],
+  values: readonly number[],
+): number[] => supportOf(cases, linearised(cases, parameters, values).slopes, parameters.length);
+
+/** Solves A·x = b for a symmetric positive definite A by Cholesky's method; both are overwritten. */
+function solve(a: Float64Array[], b: Float64Array): Float64Array {
   const n = b.length;
-  for (let j = 0; j < n; j++) {
-    for (let k = 0; k < j; k++) for (let i = j; i < n; i++) a[i]![j]! -= a[i]![k]! * a[j]![k]!;
-    const root = Math.sqrt(a[j]![j]!);
-    for (let i = j; i < n; i++) a[i]![j]! /= root;
+  for (let i = 0; i < n; i++) {
+    const row = a[i]!;
+    for (let j = 0; j <= i; j++) {
+      const other = a[j]!;
+      let sum = row[j]!;
+      for (let k = 0; k < j; k++) sum -= row[k]! * other[k]!;
+      row[j] = i === j ? Math.sqrt(sum) : sum / other[j]!;
+    }
   }
   for (let i = 0; i < n; i++) {
-    for (let k = 0; k < i; k++) b[i]! -= a[i]![k]! * b[k]!;
-    b[i]! /= a[i]![i]!;
+    let sum = b[i]!;
+    for (let k = 0; k < i; k++) sum -= a[i]![k]! * b[k]!;
+    b[i] = sum / a[i]![i]!;
   }
   for (let i = n - 1; i >= 0; i--) {
-    for (let k = i + 1; k < n; k++) b[i]! -= a[k]![i]! * b[k]!;
-    b[i]! /= a[i]![i]!;
+    let sum = b[i]!;
+    for (let k = i + 1; k < n; k++) sum -= a[k]![i]! * b[k]!;
+    b[i] = sum / a[i]![i]!;
   }
   return b;
 }
 
-/** Chips by which each parameter is supported: rows that it moves. */
-export function supportOf(cases: readonly Case[], rows: readonly (readonly number[])[], count: number): Set<string>[] {
-  return Array.from({ length: count }, (_, j) => {
-    const chips = new Set<string>();
-    cases.forEach((each, i) => {
-      if (Math.abs(rows[i]![j]!) > SENSITIVE) chips.add(each.row.chipId);
-    });
-    return chips;
-  });
-}
-
-/** One Gauss-Newton step from `values`; parameters that fewer than two chips support stay at their prior. */
+/**
+ * What the linearised problem asks the parameters to be: S·Xᵀ·(X·S·Xᵀ + W⁻¹)⁻¹·y, with X the slopes, S the squared
+ * spreads, W the rows' weights and y the logarithms to be met: ridge regression in its dual form, as there are more
+ * parameters than rows. Parameters that fewer than two chips support stay at their prior.
+ */
 function step(
   cases: readonly Case[],
   parameters: readonly Parameter[],
   values: readonly number[],
-  weights: (each: Case) => number,
+  weights: readonly number[],
 ): number[] {
-  const { logs, rows } = linearised(cases, parameters, values);
-  const support = supportOf(cases, rows, parameters.length);
-  const free = parameters.flatMap((_, j) => (support[j]!.size >= MIN_CHIPS ? [j] : []));
-  const n = free.length;
-  const a = Array.from({ length: n }, () => new Array<number>(n).fill(0));
-  const b = new Array<number>(n).fill(0);
-  cases.forEach((each, i) => {
+  const { logs, slopes } = linearised(cases, parameters, values);
+  const support = supportOf(cases, slopes, parameters.length);
+  const scaled = slopes.map((each) => {
+    const dense = new Float64Array(parameters.length);
+    for (const { parameter, slope } of each)
+      if (support[parameter]! >= MIN_CHIPS) dense[parameter] = slope * parameters[parameter]!.spread;
+    return dense;
+  });
+  const target = new Float64Array(cases.length);
+  const matrix = cases.map((each, i) => {
     const sigma = noise[each.category];
-    const row = rows[i]!;
     const residual = logMeasured(each) - logs[i]!;
-    const weight = (weights(each) * Math.min(1, (HUBER * sigma) / Math.abs(residual || 1e-9))) / sigma ** 2;
-    // The target of the linearised problem: what the parameters themselves should be.
-    const target = residual + free.reduce((sum, j) => sum + row[j]! * values[j]!, 0);
-    for (let p = 0; p < n; p++) {
-      const x = row[free[p]!]!;
+    const weight = weights[i]! * Math.min(1, (HUBER * sigma) / Math.max(1e-9, Math.abs(residual)));
+    target[i] = residual;
+    const row = new Float64Array(cases.length);
+    for (const { parameter, slope } of slopes[i]!) {
+      const x = scaled[i]![parameter]!;
       if (x === 0) continue;
-      b[p]! += weight * x * target;
-      for (let q = 0; q <= p; q++) a[p]![q]! += weight * x * row[free[q]!]!;
+      target[i]! += slope * values[parameter]!;
+      for (let j = 0; j <= i; j++) row[j]! += x * scaled[j]![parameter]!;
     }
+    row[i]! += sigma ** 2 / weight;
+    return row;
   });
-  free.forEach((j, p) => {
-    a[p]![p]! += 1 / parameters[j]!.spread ** 2;
-    for (let q = 0; q < p; q++) a[q]![p] = a[p]![q]!;
-  });
-  const solved = solve(a, b);
-  const next = new Array<number>(parameters.length).fill(0);
-  free.forEach((j, p) => {
-    next[j] = solved[p]!;
-  });
-  return next;
+  const solved = solve(matrix, target);
+  return parameters.map(({ spread }, p) =>
+    support[p]! < MIN_CHIPS ? 0 : spread * scaled.reduce((sum, row, i) => sum + row[p]! * solved[i]!, 0),
+  );
 }
 
-/** Fits all parameters to the cases. Deterministic. */
-export function fit(cases: readonly Case[], parameters: readonly Parameter[], start?: readonly number[], steps = 12): number[] {
-  let values = start === undefined ? new Array<number>(parameters.length).fill(0) : [...start];
+/** Fits all parameters to the cases, from `start` if there is one. Deterministic. */
+export function fit(
+  cases: readonly Case[],
+  parameters: readonly Parameter[],
+  start?: readonly number[],
+  steps = 12,
+): number[] {
   const perChip = new Map<string, number>();
-  for (const each of cases) {
-    const key = `${each.row.chipId} ${each.category}`;
-    perChip.set(key, (perChip.get(key) ?? 0) + 1);
-  }
-  // Rows of one chip tell much the same.
-  const weights = (each: Case) => perChip.get(`${each.row.chipId} ${each.category}`)! ** -0.35;
+  const keyOf = ({ row, category }: Case) => `${row.chipId} ${category}`;
+  for (const each of cases) perChip.set(keyOf(each), (perChip.get(keyOf(each)) ?? 0) + 1);
+  const weights = cases.map((each) => perChip.get(keyOf(each))! ** (CHIP_WEIGHT - 1));
+  let values = start === undefined ? parameters.map(() => 0) : [...start];
   for (let i = 0; i < steps; i++) {
     const next = step(cases, parameters, values, weights);
-    const damping = i < 3 ? 0.6 : 0.9;
+    const damping = start === undefined && i < 3 ? 0.6 : 0.9;
     values = values.map((value, j) => value + damping * (next[j]! - value));
   }
   return values;

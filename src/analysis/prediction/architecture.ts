@@ -81,7 +81,8 @@ export function attentionInputWeights(model: Architecture): number {
   const { hidden_size: hidden, num_attention_heads: heads, head_dim: d } = model;
   const { q_lora_rank: queryRank, kv_lora_rank: rank, qk_rope_head_dim: rope = 0 } = model;
   if (rank === undefined) return hidden * d * (heads + 2 * model.num_key_value_heads);
-  const queries = queryRank === undefined ? hidden * heads * (d + rope) : queryRank * (hidden + heads * (d + rope));
+  const queries =
+    queryRank === undefined ? hidden * heads * (d + rope) : queryRank * (hidden + heads * (d + rope));
   return queries + hidden * (rank + rope) + rank * heads * 2 * d;
 }
 
@@ -91,8 +92,8 @@ export const cachedNumbers = (model: Architecture): number =>
     ? 2 * model.num_key_value_heads * model.head_dim
     : model.kv_lora_rank + (model.qk_rope_head_dim ?? 0);
 
-/** Weights of all matrices, the embedding table included, and of those that one token is multiplied by. */
-export function parameterCounts(model: Architecture): { total: number; active: number } {
+/** Weights of all matrices, the embedding table included, those that one token is multiplied by, and those of routed and shared experts. */
+export function parameterCounts(model: Architecture): { total: number; active: number; experts: number } {
   const { hidden_size: hidden, num_hidden_layers: layers, vocab_size: vocabulary } = model;
   const attention = attentionInputWeights(model) + hidden * model.num_attention_heads * model.head_dim;
   const dense = 3 * hidden * model.intermediate_size;
@@ -100,12 +101,13 @@ export function parameterCounts(model: Architecture): { total: number; active: n
   const embedding = vocabulary * hidden * (model.tie_word_embeddings ? 1 : 2);
   if (experts === undefined) {
     const total = layers * (attention + dense) + embedding;
-    return { total, active: total };
+    return { total, active: total, experts: 0 };
   }
   const expert = 3 * hidden * experts.intermediate;
   const outside = layers * attention + experts.denseLayers * dense + embedding;
   const inside = (each: number) => experts.layers * expert * (each + experts.shared);
-  return { total: outside + inside(experts.total), active: outside + inside(experts.perToken) };
+  const all = inside(experts.total);
+  return { total: outside + all, active: outside + inside(experts.perToken), experts: all };
 }
 
 /** The model as the engine's workloads take it: what they need of it is common to all. */

@@ -58,10 +58,27 @@ export function capacityOf(chip: Chip): UsedFigure | undefined {
 }
 
 /**
- * Matrix units of NVIDIA's Turing-and-later cards with GDDR multiply 16-bit operands at four times the fp32 rate of the
- * shaders: all ten GeForce cards with a verified figure do, which a test holds.
+ * NVIDIA's cards with GDDR multiply on matrix units at fixed multiples of the shaders' fp32 rate: 16-bit operands at four
+ * times since Ampere, 8-bit ones at eight times since Ada, 4-bit ones at sixteen times since Blackwell. Every GeForce card
+ * with verified figures does, which a test holds; cards whose matrix figures nobody has verified are taken to do so.
  */
-export const TENSOR_OVER_FP32 = 4;
+export const matrixOverFp32: Readonly<Record<"fp16" | "fp8" | "fp4", { times: number; since: string }>> = {
+  fp16: { times: 4, since: "2020-09" },
+  fp8: { times: 8, since: "2022-09" },
+  fp4: { times: 16, since: "2025-01" },
+};
+
+function fromFp32(chip: Chip, arithmetic: "fp16" | "fp8" | "fp4"): UsedFigure | undefined {
+  const fp32 = verified(chip.peakFlops.fp32);
+  const { times, since } = matrixOverFp32[arithmetic];
+  if (fp32 === undefined || makerOf(chip) !== "nvidia" || memoryKind(chip) !== "GDDR") return undefined;
+  if (chip.launch < since) return undefined;
+  return {
+    ...used(`${arithmetic} matrix peak`, fp32),
+    value: times * fp32.value,
+    derivation: `${times} × the fp32 figure, as on every GeForce card with a verified one`,
+  };
+}
 
 /** Vector arithmetic of 32 bits, FLOP/s: what unpacking runs on. */
 export function vectorPeak(chip: Chip): UsedFigure | undefined {
@@ -80,24 +97,21 @@ function peakIn(chip: Chip, arithmetic: Arithmetic): UsedFigure | undefined {
   const { peakFlops: peak } = chip;
   if (arithmetic === "fp4" || arithmetic === "fp8") {
     const figure = verified(peak[arithmetic]);
-    return figure && used(`${arithmetic} peak`, figure);
+    return figure === undefined ? fromFp32(chip, arithmetic) : used(`${arithmetic} matrix peak`, figure);
   }
   if (arithmetic === "fp32") return vectorPeak(chip);
   const matrix = [verified(peak.fp16), verified(peak.bf16)]
     .flatMap((figure) => figure ?? [])
     .sort((a, b) => b.value - a.value)[0];
   if (matrix !== undefined) return used("fp16 matrix peak", matrix);
-  const fp32 = verified(peak.fp32);
-  if (fp32 !== undefined && makerOf(chip) === "nvidia" && memoryKind(chip) === "GDDR") {
-    return {
-      ...used("fp16 matrix peak", fp32),
-      value: TENSOR_OVER_FP32 * fp32.value,
-      derivation: `${TENSOR_OVER_FP32} × the fp32 figure, as on every GeForce card with a verified one`,
-    };
-  }
+  const derived = fromFp32(chip, "fp16");
+  if (derived !== undefined) return derived;
   const vector = verified(peak.fp16Vector);
   if (vector !== undefined) return used("fp16 vector peak", vector);
-  return fp32 && { ...used("fp16 peak", fp32), derivation: "taken as the fp32 rate: no verified 16-bit figure" };
+  const fp32 = verified(peak.fp32);
+  return (
+    fp32 && { ...used("fp16 peak", fp32), derivation: "taken as the fp32 rate: no verified 16-bit figure" }
+  );
 }
 
 /** Dense peak for products of weights in this arithmetic, FLOP/s; wider arithmetic where the chip has no verified figure. */

@@ -3,14 +3,21 @@
 
 import { workOf } from "../../kernels";
 import { decode, prefill, type Workload } from "../../workloads";
-import { type Architecture, attentionInputWeights, cachedNumbers, expertsOf, workloadConfig } from "./architecture";
+import {
+  type Architecture,
+  attentionInputWeights,
+  cachedNumbers,
+  expertsOf,
+  workloadConfig,
+} from "./architecture";
 
 /** FLOP of matrix products and of attention, weights that are read, and numbers read from the KV cache. */
 export interface PassWork {
   readonly matrixFlops: number;
   readonly attentionFlops: number;
-  /** Weights, not bytes. */
-  readonly weights: number;
+  /** Weights, not bytes: those of experts, and all others. */
+  readonly expertWeights: number;
+  readonly otherWeights: number;
   readonly cacheNumbers: number;
 }
 
@@ -25,7 +32,8 @@ function work(model: Architecture, workload: Workload, tokens: number): PassWork
   const experts = expertsOf(model);
   let matrixFlops = 0;
   let attentionFlops = 0;
-  let weights = 0;
+  let expertWeights = 0;
+  let otherWeights = 0;
   let cacheNumbers = 0;
   const layers = model.num_hidden_layers;
   const denseShare = experts === undefined ? 1 : experts.denseLayers / layers;
@@ -45,15 +53,15 @@ function work(model: Architecture, workload: Workload, tokens: number): PassWork
     const size = label === "qkv_proj" ? attentionInputWeights(model) : N * K;
     const dense = isExpert ? denseShare : 1;
     matrixFlops += 2 * M * size * count * dense;
-    weights += size * count * dense;
+    otherWeights += size * count * dense;
     if (isExpert && experts !== undefined) {
       const expert = (label === "gate_up_proj" ? 2 : 1) * experts.intermediate * model.hidden_size;
       const read = activeExperts(experts.total, experts.perToken, tokens) + experts.shared;
       matrixFlops += 2 * M * expert * (experts.perToken + experts.shared) * experts.layers;
-      weights += expert * read * experts.layers;
+      expertWeights += expert * read * experts.layers;
     }
   }
-  return { matrixFlops, attentionFlops, weights, cacheNumbers };
+  return { matrixFlops, attentionFlops, expertWeights, otherWeights, cacheNumbers };
 }
 
 /** One token for each of `batch` sequences that hold `context` tokens. */
@@ -67,7 +75,8 @@ export function promptWork(model: Architecture, tokens: number, sequences: numbe
   return {
     matrixFlops: each.matrixFlops * sequences,
     attentionFlops: each.attentionFlops * sequences,
-    weights: each.weights,
+    expertWeights: each.expertWeights,
+    otherWeights: each.otherWeights,
     cacheNumbers: each.cacheNumbers * sequences,
   };
 }

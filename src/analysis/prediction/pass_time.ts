@@ -3,7 +3,7 @@
 
 import type { Architecture } from "./architecture";
 import { type Efficiencies, quantity, type Traits } from "./efficiency";
-import { decodeWork, promptWork } from "./operators";
+import { decodeWork, type PassWork, promptWork } from "./operators";
 import type { WeightFormat } from "./weight_format";
 
 /** What a pass runs on: `chips` chips that share every layer. Base units. */
@@ -48,6 +48,10 @@ export const totalSeconds = (terms: Terms): number =>
   terms.overhead +
   terms.communication;
 
+/** Bytes of the weights that a pass reads once. */
+const bytesRead = (work: PassWork, { bits, outsideBits = bits }: WeightFormat): number =>
+  (work.expertWeights * bits + work.otherWeights * outsideBits) / 8;
+
 /** Bytes of an activation that chips exchange. */
 const ACTIVATION_BYTES = 2;
 
@@ -67,6 +71,9 @@ function communication(
   return 2 * model.num_hidden_layers * each;
 }
 
+/** How much longer a single-board computer's core takes to launch a kernel: single-thread scores of a Cortex-A76 and a desktop. */
+const SLOW_HOST = 4;
+
 /** Seconds to write one token for each of `batch` sequences that hold `context` tokens. */
 export function decodeTerms(
   { architecture, weights, cacheBytes }: Model,
@@ -79,20 +86,23 @@ export function decodeTerms(
   const { chips, bandwidth, matrixPeak, vectorPeak } = machine;
   const work = decodeWork(architecture, context, batch);
   const get = (name: Parameters<typeof quantity>[0]) => quantity(name, traits, known);
-  const weightsRead =
-    (work.weights * weights.bits) / 8 / (chips * bandwidth * get("weightBandwidth"));
+  const weightsRead = bytesRead(work, weights) / (chips * bandwidth * get("weightBandwidth"));
+  // GGML multiplies each query head with its keys by itself, and reads them again for the next head of the group.
+  const reads =
+    traits.engine === "ggml" ? architecture.num_attention_heads / architecture.num_key_value_heads : 1;
   const multiplying =
     matrixPeak === undefined ? 0 : work.matrixFlops / (chips * matrixPeak * get("decodeArithmetic"));
   return {
     weightsRead,
-    cacheRead: (work.cacheNumbers * cacheBytes) / (chips * bandwidth * get("cacheBandwidth")),
+    cacheRead: (reads * work.cacheNumbers * cacheBytes) / (chips * bandwidth * get("cacheBandwidth")),
     arithmetic: Math.max(0, multiplying - weightsRead),
     attention: 0,
     unpacking:
       weights.packed && vectorPeak !== undefined
-        ? (work.weights * get("unpacking")) / (chips * vectorPeak)
+        ? ((work.expertWeights + work.otherWeights) * get("unpacking")) / (chips * vectorPeak)
         : 0,
-    overhead: architecture.num_hidden_layers * get("decodeOverhead"),
+    overhead:
+      architecture.num_hidden_layers * get("decodeOverhead") * (traits.host === "slow" ? SLOW_HOST : 1),
     communication: communication(architecture, machine, batch, get("collective")),
   };
 }
@@ -117,10 +127,9 @@ export function promptTerms(
   const work = promptWork(architecture, tokens, sequences);
   const get = (name: Parameters<typeof quantity>[0]) => quantity(name, traits, known);
   const share = get("prefillArithmetic");
-  const perFlop = 1 / (matrixPeak * share) + (traits.engine === "ggml" ? 1 / get("saturation") : 0);
+  const perFlop = 1 / (matrixPeak * share) + 1 / get("saturation");
   const passes = traits.engine === "ggml" ? Math.max(1, (tokens * sequences) / MICRO_BATCH) : 1;
-  const weightsRead =
-    (passes * work.weights * weights.bits) / 8 / (chips * bandwidth * get("weightBandwidth"));
+  const weightsRead = (passes * bytesRead(work, weights)) / (chips * bandwidth * get("weightBandwidth"));
   const multiplying = (work.matrixFlops * perFlop) / chips;
   return {
     weightsRead,

@@ -2,11 +2,14 @@
 
 import * as v from "valibot";
 import type { Chip } from "../../chips/chip";
+import type { Estimate } from "../estimate";
 import { architectureNamed } from "./architecture_names";
+import type { Calibration, Category } from "./calibration";
 import { capacityOf } from "./chip_figures";
 import type { Efficiencies } from "./efficiency";
+import { halfWidth, within } from "./interval";
 import { decodeTerms, type Model, promptTerms, totalSeconds } from "./pass_time";
-import { servedTokensPerSecond, sequencesThatFit } from "./serving";
+import { sequencesThatFit, servedTokensPerSecond } from "./serving";
 import { type Setting, settingOf, USABLE_MEMORY, weightBytesOf } from "./setting";
 import { stackNamed } from "./stack";
 import { weightFormatNamed, weightFormats } from "./weight_format";
@@ -31,10 +34,10 @@ export const publishedRowSchema = v.looseObject({
   value: v.nullish(v.number()),
   software: v.nullish(text),
   regime: v.nullish(text),
+  date: v.nullish(text),
+  system: v.nullish(text),
 });
 export type PublishedRow = v.InferOutput<typeof publishedRowSchema>;
-
-export type Category = "decode" | "prefill" | "serving";
 
 /** Batched decoding and whole requests are served; one sequence is decoded. */
 export function categoryOf(row: PublishedRow): Category {
@@ -76,6 +79,9 @@ const scenarioOf = (software: string): string => {
   return /trtllm-bench/.test(software) ? "throughput" : "none";
 };
 
+const eraOf = ({ date }: PublishedRow) => ((date ?? "2025") < "2025" ? "before 2025" : "since 2025");
+const hostOf = ({ system }: PublishedRow) => (/\b(Raspberry )?Pi \d/.test(system ?? "") ? "slow" : "usual");
+
 /** The fewest chips, a power of two, that hold the weights and leave some memory for caches. */
 function chipsPerReplica(model: Model, capacity: number, chips: number): number {
   let each = 1;
@@ -87,7 +93,8 @@ function chipsPerReplica(model: Model, capacity: number, chips: number): number 
 export function caseOf(row: PublishedRow, chip: Chip | undefined): Case | { readonly error: string } {
   if (chip === undefined) return { error: `unknown chip "${row.chipId.slice(0, 80)}"` };
   const named = architectureNamed(row.model, row.paramsB, row.activeParamsB);
-  if (named === undefined) return { error: `model "${row.model.slice(0, 80)}": not known, and no paramsB says its size` };
+  if (named === undefined)
+    return { error: `model "${row.model.slice(0, 80)}": not known, and no paramsB says its size` };
   const assumptions = named.assumed === undefined ? [] : [named.assumed];
   let unknowns = named.assumed === undefined ? 0 : 1;
   const software = row.software ?? "";
@@ -109,7 +116,8 @@ export function caseOf(row: PublishedRow, chip: Chip | undefined): Case | { read
 
   let chips = row.chips ?? undefined;
   if (chips === undefined) {
-    if (capacity === undefined) return { error: `chips: not stated, and ${chip.name} has no verified capacity` };
+    if (capacity === undefined)
+      return { error: `chips: not stated, and ${chip.name} has no verified capacity` };
     chips = Math.ceil(weightBytesOf(model) / (USABLE_MEMORY * capacity));
     unknowns++;
     assumptions.push(`number of chips not stated: ${chips}, which hold the weights`);
@@ -125,7 +133,8 @@ export function caseOf(row: PublishedRow, chip: Chip | undefined): Case | { read
       assumptions.push(known?.[2] ?? `prompt not stated: ${input} tokens assumed`);
     }
   }
-  if (output === undefined || (row.phase !== "prefill" && output === 0)) output = row.phase === "decode" && (row.promptTokens ?? 0) > 0 ? 1 : USUAL_ANSWER;
+  if (output === undefined || (row.phase !== "prefill" && output === 0))
+    output = row.phase === "decode" && (row.promptTokens ?? 0) > 0 ? 1 : USUAL_ANSWER;
 
   const scenario = scenarioOf(software);
   const mlperf = ["Offline", "Server", "Interactive"].includes(scenario);
@@ -134,14 +143,22 @@ export function caseOf(row: PublishedRow, chip: Chip | undefined): Case | { read
   if (batch === undefined || batch === 0) {
     if (row.phase !== "end-to-end") batch = 1;
     else {
-      if (capacity === undefined) return { error: `batch: not stated, and ${chip.name} has no verified capacity` };
+      if (capacity === undefined)
+        return { error: `batch: not stated, and ${chip.name} has no verified capacity` };
       batch = Math.max(1, sequencesThatFit(model, capacity, each, input + output));
       unknowns++;
       assumptions.push(`batch not stated: ${batch}, as many as memory holds, ${each} chip(s) to a replica`);
     }
   }
-  const phase = row.phase === "end-to-end" ? "serving" : row.phase;
-  const setting = settingOf({ chip, chips: each, model, stack, phase, scenario });
+  const setting = settingOf({
+    chip,
+    chips: each,
+    model,
+    stack,
+    scenario,
+    era: eraOf(row),
+    host: hostOf(row),
+  });
   if ("missing" in setting) return { error: setting.missing };
   if (row.phase !== "decode" && setting.machine.matrixPeak === undefined)
     return { error: `no verified ${weights.arithmetic} peak for ${chip.name}: not predicted` };
@@ -159,7 +176,10 @@ export function caseOf(row: PublishedRow, chip: Chip | undefined): Case | { read
 }
 
 /** The figure that a row asks for, in its own metric. */
-export function valueOf({ row, setting, input, output, batch, replicas }: Case, known: Efficiencies): number {
+export function figureOf(
+  { row, setting, input, output, batch, replicas }: Case,
+  known: Efficiencies,
+): number {
   const { model, machine, traits } = setting;
   if (row.phase === "end-to-end") {
     return replicas * (servedTokensPerSecond(setting, known, input, output, batch) ?? Number.NaN);
@@ -174,3 +194,7 @@ export function valueOf({ row, setting, input, output, batch, replicas }: Case, 
   if (row.metric === "tpot_ms") return 1e3 * seconds;
   return (row.metric === "tokens/s/user" ? 1 : batch) / seconds;
 }
+
+/** A row's figure with its interval of 90 %. */
+export const answerOf = (each: Case, { efficiencies, ...known }: Calibration): Estimate =>
+  within(figureOf(each, efficiencies), halfWidth(known, each.category, each.setting.traits, each.unknowns));

@@ -1,6 +1,6 @@
 // Many requests at once: how many sequences the memory holds, and what a server that keeps them all going delivers.
 
-import { cachedNumbers, type Architecture } from "./architecture";
+import { cachedNumbers } from "./architecture";
 import { type Efficiencies, quantity } from "./efficiency";
 import { decodeTerms, type Model, promptTerms, totalSeconds } from "./pass_time";
 import { type Setting, USABLE_MEMORY, weightBytesOf } from "./setting";
@@ -23,7 +23,7 @@ export const chipsToHold = (model: Model, capacity: number, tokens: number): num
   Math.ceil((weightBytesOf(model) + cacheBytesPerToken(model) * tokens) / (USABLE_MEMORY * capacity));
 
 /** Tokens that a server takes through the model in one pass over prompts. */
-const PROMPT_PASS = 8192;
+const PROMPT_PASS = 2048;
 
 /**
  * Output tokens per second of `batch` sequences that are kept going on chips that share every layer: each reads its
@@ -43,5 +43,3 @@ export function servedTokensPerSecond(
   const reading = (batch * totalSeconds(prompt)) / together;
   return (quantity("serving", traits, known) * batch * output) / (reading + output * step);
 }
-
-export type { Architecture };

@@ -15,6 +15,7 @@ import {
 import type { Traits } from "./efficiency";
 import type { Machine, Model } from "./pass_time";
 import { engineOf, type Stack } from "./stack";
+import type { WeightFormat } from "./weight_format";
 
 export interface Setting {
   readonly chip: Chip;
@@ -31,13 +32,23 @@ export const USABLE_MEMORY = 0.9;
 
 /** Bytes of all weights. */
 export const weightBytesOf = ({ architecture, weights }: Model): number =>
-  (parameterCounts(architecture).total * weights.bits) / 8;
+  bytesOf(parameterCounts(architecture), weights);
+
+const bytesOf = (
+  { total, experts }: { total: number; experts: number },
+  { bits, outsideBits = bits }: WeightFormat,
+) => (experts * bits + (total - experts) * outsideBits) / 8;
 
 /** How precisely weights are stored, as far as calibration tells. */
 export const precisionOf = ({ weights }: Model): string =>
-  weights.packed ? "packed" : weights.arithmetic === "fp16" && weights.bits < 16 ? "int8" : weights.arithmetic;
+  weights.packed
+    ? "packed"
+    : weights.arithmetic === "fp16" && weights.bits < 16
+      ? "int8"
+      : weights.arithmetic;
 
-const scaleOf = (chips: number): Traits["scale"] => (chips === 1 ? "single" : chips <= 8 ? "several" : "rack");
+const scaleOf = (chips: number): Traits["scale"] =>
+  chips === 1 ? "single" : chips <= 8 ? "several" : "rack";
 
 /** Fills a request in; the reason, where the chip lacks a figure that everything rests on. */
 export function settingOf(request: {
@@ -45,20 +56,21 @@ export function settingOf(request: {
   readonly chips: number;
   readonly model: Model;
   readonly stack: Stack;
-  readonly phase: Traits["phase"];
   readonly scenario?: string;
+  readonly era?: Traits["era"];
+  readonly host?: Traits["host"];
 }): Setting | { readonly missing: string } {
-  const { chip, chips, model, stack, phase, scenario = "none" } = request;
+  const { chip, chips, model, stack, scenario = "none", era = "since 2025", host = "usual" } = request;
   const bandwidth = bandwidthOf(chip);
-  if (bandwidth === undefined) return { missing: `no verified memory bandwidth for ${chip.name}: not predicted` };
+  if (bandwidth === undefined)
+    return { missing: `no verified memory bandwidth for ${chip.name}: not predicted` };
   const memory = memoryKind(chip);
   const peak = matrixPeak(chip, model.weights.arithmetic);
   const attentionPeak = matrixPeak(chip, "fp16") ?? peak;
   const vector = vectorPeak(chip);
   const link = linkOf(chip);
   // On-chip memory holds each layer on chips of its own, so that only a layer's share of them reads at a time.
-  const sharing =
-    memory === "SRAM" ? Math.max(1, chips / model.architecture.num_hidden_layers) : chips;
+  const sharing = memory === "SRAM" ? Math.max(1, chips / model.architecture.num_hidden_layers) : chips;
   const figures = [bandwidth, peak, vector, chips > 1 ? link.figure : undefined, capacityOf(chip)];
   return {
     chip,
@@ -78,8 +90,9 @@ export function settingOf(request: {
       memory,
       maker: makerOf(chip),
       precision: precisionOf(model),
-      phase,
       scenario,
+      era,
+      host,
       scale: scaleOf(chips),
       expert: expertsOf(model.architecture) === undefined ? "dense" : "experts",
     },

@@ -1,5 +1,7 @@
 // Runtimes, as far as calibration tells them apart.
 
+import type { Chip } from "../../chips/chip";
+
 export const stacks = [
   "llama.cpp",
   "llama.cpp-vulkan",
@@ -62,4 +64,26 @@ const spellings: readonly (readonly [RegExp, Stack])[] = [
 export function stackNamed(text: string): Stack {
   const lower = text.toLowerCase();
   return spellings.find(([pattern]) => pattern.test(lower))?.[1] ?? "unknown";
+}
+
+/** What people run on such a chip. */
+export function usualStack(chip: Chip): Stack {
+  switch (chip.class) {
+    case "datacenter-gpu":
+      return chip.vendor === "NVIDIA" ? "tensorrt-llm" : "vllm";
+    case "tpu":
+      return "vllm";
+    case "inference-asic":
+    case "training-asic":
+    case "wafer-scale":
+      if (/^(wormhole|blackhole)/.test(chip.id)) return "tt-metal";
+      return /^(inferentia|trainium)/.test(chip.id) ? "neuronx" : "provider";
+    case "consumer-gpu":
+    case "apple-soc":
+    case "integrated-gpu":
+    case "mobile":
+    case "edge":
+    case "cpu":
+      return "llama.cpp";
+  }
 }

@@ -5,8 +5,10 @@ export type Arithmetic = "fp32" | "fp16" | "fp8" | "fp4";
 
 export interface WeightFormat {
   readonly id: string;
-  /** Bits per weight, scales included, as a mean over the matrices. */
+  /** Bits per weight, scales included, as a mean over the matrices; of the experts alone where `outsideBits` is there. */
   readonly bits: number;
+  /** Bits per weight outside the experts, where only they are quantised. */
+  readonly outsideBits?: number;
   readonly arithmetic: Arithmetic;
   /** Whole numbers in blocks that have to be unpacked before they are multiplied. */
   readonly packed: boolean;
@@ -39,9 +41,10 @@ export const weightFormats = {
   "6bit": format("6bit", 6.5, "fp16", true),
   fp8: format("fp8", 8, "fp8"),
   fp4: format("fp4", 4.5, "fp4"),
-  mxfp4: format("mxfp4", 4.25, "fp4"),
+  // As gpt-oss was published: the experts alone are MXFP4, the rest is bf16.
+  mxfp4: { ...format("mxfp4", 4.25, "fp4"), outsideBits: 16 },
   bfp8_bfp4: format("bfp8_bfp4", 5.5, "fp8"),
-} as const satisfies Record<string, WeightFormat>;
+} satisfies Record<string, WeightFormat>;
 
 export type WeightFormatId = keyof typeof weightFormats;
 export const weightFormatIds: readonly string[] = Object.keys(weightFormats);
