@@ -4,7 +4,7 @@
 import { writeFileSync } from "node:fs";
 import type { Calibration } from "../src/analysis/prediction/calibration";
 import { calibrationCases } from "./data";
-import { efficienciesOf, fit, parametersOf } from "./fit";
+import { efficienciesOf, fitted, parametersOf } from "./fit";
 import { residualsPage } from "./residuals_page";
 import { byChip, byRow, heldOut, kinOf, spreadOf } from "./validate";
 
@@ -15,7 +15,7 @@ const DIGITS = 3;
 export function calibrated() {
   const { cases, left } = calibrationCases();
   const parameters = parametersOf(cases);
-  const values = fit(cases, parameters).map((value) => Number(value.toFixed(DIGITS)));
+  const values = fitted(cases, parameters).map((value) => Number(value.toFixed(DIGITS)));
   const chips = kinOf(cases);
   const apart = heldOut(cases, parameters, byChip, values);
   const random = heldOut(cases, parameters, byRow, values);

@@ -1,7 +1,8 @@
 // The published rows as cases, with the chips they were measured on.
 
 import * as v from "valibot";
-import { type Case, caseOf, publishedRowSchema } from "../src/analysis/prediction/published_row";
+import { publishedRowSchema } from "../src/analysis/prediction/published_row";
+import { type Case, caseOf } from "../src/analysis/prediction/row_case";
 import { chip } from "../src/chips";
 import published from "./published.json";
 

@@ -11,7 +11,8 @@ import {
   quantities,
   quantityNames,
 } from "../src/analysis/prediction/efficiency";
-import { type Case, figureOf } from "../src/analysis/prediction/published_row";
+import { figureOf } from "../src/analysis/prediction/row_answer";
+import type { Case } from "../src/analysis/prediction/row_case";
 
 export interface Parameter {
   readonly quantity: QuantityName;
@@ -183,7 +184,7 @@ function step(
 }
 
 /** Fits all parameters to the cases, from `start` if there is one. Deterministic. */
-export function fit(
+export function fitted(
   cases: readonly Case[],
   parameters: readonly Parameter[],
   start?: readonly number[],

@@ -1,7 +1,8 @@
 // docs/residuals.md: how far off predictions are of chips that the fit had not seen.
 
 import { type Calibration, categories } from "../src/analysis/prediction/calibration";
-import { type Case, figureOf } from "../src/analysis/prediction/published_row";
+import { figureOf } from "../src/analysis/prediction/row_answer";
+import type { Case } from "../src/analysis/prediction/row_case";
 import { percent, significant } from "../src/units";
 import { coverage, errors, type Residual } from "./validate";
 

@@ -3,8 +3,9 @@
 import type { Category } from "../src/analysis/prediction/calibration";
 import { type Calibration, kinship } from "../src/analysis/prediction/calibration";
 import { halfWidth } from "../src/analysis/prediction/interval";
-import { type Case, figureOf } from "../src/analysis/prediction/published_row";
-import { efficienciesOf, fit, logMeasured, type Parameter } from "./fit";
+import { figureOf } from "../src/analysis/prediction/row_answer";
+import type { Case } from "../src/analysis/prediction/row_case";
+import { efficienciesOf, fitted, logMeasured, type Parameter } from "./fit";
 
 /** The logarithm of predicted over measured, of a row that the fit did not see. */
 export interface Residual {
@@ -22,7 +23,7 @@ export function heldOut(
   const folds = cases.map(foldOf);
   return [...new Set(folds)].flatMap((fold) => {
     const seen = cases.filter((_, i) => folds[i] !== fold);
-    const known = efficienciesOf(parameters, fit(seen, parameters, start, 3));
+    const known = efficienciesOf(parameters, fitted(seen, parameters, start, 3));
     return cases.flatMap((each, i) =>
       folds[i] === fold ? [{ each, log: Math.log(figureOf(each, known)) - logMeasured(each) }] : [],
     );
