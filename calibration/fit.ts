@@ -33,7 +33,7 @@ const CHIP_WEIGHT = 0.65;
 /** Chips that an effect has to rest on. */
 export const MIN_CHIPS = 2;
 /** A row says something of a parameter if e-folds of one move at least so many of the other. */
-const SENSITIVE = 0.02;
+const SENSITIVE = 0.01;
 
 /** Values of parameters as predictions take them. */
 export function efficienciesOf(parameters: readonly Parameter[], values: readonly number[]): Efficiencies {
@@ -73,7 +73,7 @@ const logValue = (each: Case, known: Efficiencies) => Math.log(figureOf(each, kn
 export const logMeasured = (each: Case) => Math.log(each.row.value ?? Number.NaN);
 
 /** By how many e-folds a row's figure moves with a parameter's: the parameters that move it at all. */
-type Slopes = readonly { readonly parameter: number; readonly slope: number }[];
+type Slopes = { parameter: number; slope: number }[];
 
 /** Each row's logarithm under the values, and its derivatives there. */
 function linearised(cases: readonly Case[], parameters: readonly Parameter[], values: readonly number[]) {
@@ -81,7 +81,7 @@ function linearised(cases: readonly Case[], parameters: readonly Parameter[], va
   const known = efficienciesOf(parameters, values);
   const logs = cases.map((each) => logValue(each, known));
   const index = new Map(parameters.map(({ quantity, key }, i) => [`${quantity} ${key}`, i]));
-  const slopes: { parameter: number; slope: number }[][] = cases.map(() => []);
+  const slopes: Slopes[] = cases.map(() => []);
   for (const name of quantityNames) {
     const moved = { ...known, [name]: { ...known[name], base: known[name].base + STEP } };
     cases.forEach((each, i) => {
@@ -100,22 +100,20 @@ function linearised(cases: readonly Case[], parameters: readonly Parameter[], va
   return { logs, slopes };
 }
 
-/** Chips by which each parameter is supported: those with a row that it moves. */
-function supportOf(cases: readonly Case[], slopes: readonly Slopes[], count: number): number[] {
-  const chips = Array.from({ length: count }, () => new Set<string>());
+/**
+ * How many chips each parameter rests on: those with a row that it moves. Asked at the priors, so that it is the rows
+ * that decide and not how far the fit has come.
+ */
+export function chipsBehind(cases: readonly Case[], parameters: readonly Parameter[]): number[] {
+  const none = parameters.map(() => 0);
+  const { slopes } = linearised(cases, parameters, none);
+  const chips = parameters.map(() => new Set<string>());
   cases.forEach(({ row }, i) => {
     for (const { parameter, slope } of slopes[i]!)
       if (Math.abs(slope) > SENSITIVE) chips[parameter]!.add(row.chipId);
   });
   return chips.map(({ size }) => size);
 }
-
-/** How many chips each parameter rests on, under the values. */
-export const chipsBehind = (
-  cases: readonly Case[],
-  parameters: readonly Parameter[],
-  values: readonly number[],
-): number[] => supportOf(cases, linearised(cases, parameters, values).slopes, parameters.length);
 
 /** Solves A·x = b for a symmetric positive definite A by Cholesky's method; both are overwritten. */
 function solve(a: Float64Array[], b: Float64Array): Float64Array {
@@ -145,20 +143,20 @@ function solve(a: Float64Array[], b: Float64Array): Float64Array {
 /**
  * What the linearised problem asks the parameters to be: S·Xᵀ·(X·S·Xᵀ + W⁻¹)⁻¹·y, with X the slopes, S the squared
  * spreads, W the rows' weights and y the logarithms to be met: ridge regression in its dual form, as there are more
- * parameters than rows. Parameters that fewer than two chips support stay at their prior.
+ * parameters than rows. Parameters that are not free stay at their prior.
  */
 function step(
   cases: readonly Case[],
   parameters: readonly Parameter[],
   values: readonly number[],
   weights: readonly number[],
+  free: readonly boolean[],
 ): number[] {
   const { logs, slopes } = linearised(cases, parameters, values);
-  const support = supportOf(cases, slopes, parameters.length);
   const scaled = slopes.map((each) => {
     const dense = new Float64Array(parameters.length);
     for (const { parameter, slope } of each)
-      if (support[parameter]! >= MIN_CHIPS) dense[parameter] = slope * parameters[parameter]!.spread;
+      if (free[parameter]) dense[parameter] = slope * parameters[parameter]!.spread;
     return dense;
   });
   const target = new Float64Array(cases.length);
@@ -179,11 +177,14 @@ function step(
   });
   const solved = solve(matrix, target);
   return parameters.map(({ spread }, p) =>
-    support[p]! < MIN_CHIPS ? 0 : spread * scaled.reduce((sum, row, i) => sum + row[p]! * solved[i]!, 0),
+    !free[p] ? 0 : spread * scaled.reduce((sum, row, i) => sum + row[p]! * solved[i]!, 0),
   );
 }
 
-/** Fits all parameters to the cases, from `start` if there is one. Deterministic. */
+/**
+ * Fits all parameters to the cases, from `start` if there is one. Those that fewer than two chips support stay at their
+ * prior: their rows are left to the broader groups. Deterministic.
+ */
 export function fitted(
   cases: readonly Case[],
   parameters: readonly Parameter[],
@@ -194,9 +195,10 @@ export function fitted(
   const keyOf = ({ row, category }: Case) => `${row.chipId} ${category}`;
   for (const each of cases) perChip.set(keyOf(each), (perChip.get(keyOf(each)) ?? 0) + 1);
   const weights = cases.map((each) => perChip.get(keyOf(each))! ** (CHIP_WEIGHT - 1));
-  let values = start === undefined ? parameters.map(() => 0) : [...start];
+  const free = chipsBehind(cases, parameters).map((chips) => chips >= MIN_CHIPS);
+  let values = parameters.map((_, j) => (free[j] ? (start?.[j] ?? 0) : 0));
   for (let i = 0; i < steps; i++) {
-    const next = step(cases, parameters, values, weights);
+    const next = step(cases, parameters, values, weights, free);
     const damping = start === undefined && i < 3 ? 0.6 : 0.9;
     values = values.map((value, j) => value + damping * (next[j]! - value));
   }

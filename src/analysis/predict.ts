@@ -128,7 +128,15 @@ export function predict(request: PredictionRequest, by: Calibration = calibratio
 
   const promptParts = promptTerms(model, machine, traits, known, prompt, batch);
   const ttft = promptParts && within(totalSeconds(promptParts), half(batch > 1 ? "serving" : "prefill"));
+  const latency = ttft && plus(ttft, times(tpot, output - 1));
   const served = servedTokensPerSecond(setting, known, prompt, output, batch);
+  // One request at a time is no serving: its speed is that of the request.
+  const throughput =
+    batch === 1
+      ? latency && rateOf(output, latency)
+      : served === undefined
+        ? undefined
+        : within(served, half("serving"));
   return {
     status: "predicted",
     prefill: ttft &&
@@ -140,8 +148,8 @@ export function predict(request: PredictionRequest, by: Calibration = calibratio
     decode: { seconds: tpot, tokensPerSecond: rateOf(batch, tpot), terms: stepTerms },
     ttft,
     tpot,
-    latency: ttft && plus(ttft, times(tpot, output - 1)),
-    throughput: served === undefined ? undefined : within(served, half("serving")),
+    latency,
+    throughput,
     chips,
     stack,
     figures: setting.figures,

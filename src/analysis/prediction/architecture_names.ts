@@ -57,11 +57,16 @@ const names: readonly (readonly [RegExp, string])[] = [
 /** How far a model of the same name may be from the stated parameter count before it is taken for another one. */
 const SAME_SIZE = 0.25;
 
-/** The shape that dense decoders of a size have: hidden³ · 13 weights per 120 of width, grouped-query attention. */
+const VOCABULARY = 128_000;
+const widthOf = (weights: number) => 128 * Math.max(1, Math.round(Math.cbrt((weights * 120) / 13) / 128));
+
+/** The shape that dense decoders of a size have: layers of 13 · hidden² weights, one per 120 of width; grouped queries. */
 function derived(name: string, total: number, active: number): Architecture {
-  const width = Math.cbrt((active * 120) / 13);
-  const hidden = 128 * Math.max(1, Math.round(width / 128));
-  const layers = Math.max(1, Math.round(active / (13 * hidden ** 2)));
+  const tied = active < 2e9;
+  const embedding = VOCABULARY * widthOf(active) * (tied ? 1 : 2);
+  const inLayers = Math.max(0.3 * active, active - embedding);
+  const hidden = widthOf(inLayers);
+  const layers = Math.max(1, Math.round(inLayers / (13 * hidden ** 2)));
   const heads = Math.max(1, Math.round(hidden / 128));
   const intermediate = 32 * Math.max(1, Math.round((3.5 * hidden) / 32));
   const dense = {
@@ -72,8 +77,8 @@ function derived(name: string, total: number, active: number): Architecture {
     num_attention_heads: heads,
     num_key_value_heads: Math.max(1, Math.round(heads / 4)),
     head_dim: 128,
-    vocab_size: 128_000,
-    tie_word_embeddings: active < 2e9,
+    vocab_size: VOCABULARY,
+    tie_word_embeddings: tied,
     max_position_embeddings: 131_072,
   };
   if (total < 1.1 * active) return dense;

@@ -52,10 +52,16 @@ export const quantities = {
   },
   cacheBandwidth: {
     meaning: "share of the memory bandwidth at which the KV cache is read",
-    prior: 0.8,
-    spread: 0.4,
+    prior: 0.7,
+    spread: 0.3,
     groups: [["engine"], ["engine", "maker"]],
     most: 0.97,
+  },
+  queryAttention: {
+    meaning: "FLOP/s of attention with one query per head, in runtimes that do not split its keys",
+    prior: 1.2e12,
+    spread: 0.5,
+    groups: [["maker"], ["memory"], ["maker", "memory"]],
   },
   unpacking: {
     meaning:
@@ -111,6 +117,12 @@ export const quantities = {
     priorOf: { server: 2e16, vendor: 1e18, browser: 1e14, other: 3e14 },
     groups: [["engine"], ["precision"]],
   },
+  activations: {
+    meaning: "bytes of traffic per token, layer and unit of width between a prompt's matrix products",
+    prior: 60,
+    spread: 0.7,
+    groups: [["engine"], ["precision"], ["maker"]],
+  },
   promptOverhead: {
     meaning: "seconds per layer and pass over a prompt",
     prior: 80e-6,
@@ -155,11 +167,13 @@ const unbent = { base: 0, effects: {} };
 export const priors: Efficiencies = {
   weightBandwidth: unbent,
   cacheBandwidth: unbent,
+  queryAttention: unbent,
   unpacking: unbent,
   decodeOverhead: unbent,
   decodeArithmetic: unbent,
   prefillArithmetic: unbent,
   saturation: unbent,
+  activations: unbent,
   promptOverhead: unbent,
   collective: unbent,
   serving: unbent,

@@ -34,6 +34,8 @@ export interface Terms {
   readonly arithmetic: number;
   readonly attention: number;
   readonly unpacking: number;
+  /** What lies between matrix products: norms, rotations, gates, rounding to narrow formats. */
+  readonly activations: number;
   readonly overhead: number;
   readonly communication: number;
 }
@@ -45,6 +47,7 @@ export const totalSeconds = (terms: Terms): number =>
   terms.arithmetic +
   terms.attention +
   terms.unpacking +
+  terms.activations +
   terms.overhead +
   terms.communication;
 
@@ -87,20 +90,19 @@ export function decodeTerms(
   const work = decodeWork(architecture, context, batch);
   const get = (name: Parameters<typeof quantity>[0]) => quantity(name, traits, known);
   const weightsRead = bytesRead(work, weights) / (chips * bandwidth * get("weightBandwidth"));
-  // GGML multiplies each query head with its keys by itself, and reads them again for the next head of the group.
-  const reads =
-    traits.engine === "ggml" ? architecture.num_attention_heads / architecture.num_key_value_heads : 1;
   const multiplying =
     matrixPeak === undefined ? 0 : work.matrixFlops / (chips * matrixPeak * get("decodeArithmetic"));
   return {
     weightsRead,
-    cacheRead: (reads * work.cacheNumbers * cacheBytes) / (chips * bandwidth * get("cacheBandwidth")),
+    cacheRead: (work.cacheNumbers * cacheBytes) / (chips * bandwidth * get("cacheBandwidth")),
     arithmetic: Math.max(0, multiplying - weightsRead),
-    attention: 0,
+    // One query per head gives a GPU too little to do, unless kernels split its keys, as servers' do.
+    attention: traits.engine === "ggml" ? work.attentionFlops / (chips * get("queryAttention")) : 0,
     unpacking:
       weights.packed && vectorPeak !== undefined
         ? ((work.expertWeights + work.otherWeights) * get("unpacking")) / (chips * vectorPeak)
         : 0,
+    activations: 0,
     overhead:
       architecture.num_hidden_layers * get("decodeOverhead") * (traits.host === "slow" ? SLOW_HOST : 1),
     communication: communication(architecture, machine, batch, get("collective")),
@@ -126,6 +128,7 @@ export function promptTerms(
   if (matrixPeak === undefined || attentionPeak === undefined) return undefined;
   const work = promptWork(architecture, tokens, sequences);
   const get = (name: Parameters<typeof quantity>[0]) => quantity(name, traits, known);
+  const layers = architecture.num_hidden_layers;
   const share = get("prefillArithmetic");
   const perFlop = 1 / (matrixPeak * share) + 1 / get("saturation");
   const passes = traits.engine === "ggml" ? Math.max(1, (tokens * sequences) / MICRO_BATCH) : 1;
@@ -137,7 +140,9 @@ export function promptTerms(
     arithmetic: Math.max(0, multiplying - weightsRead),
     attention: work.attentionFlops / (chips * attentionPeak * share * ATTENTION_SHARE),
     unpacking: 0,
-    overhead: passes * architecture.num_hidden_layers * get("promptOverhead"),
+    activations:
+      (tokens * sequences * layers * architecture.hidden_size * get("activations")) / (chips * bandwidth),
+    overhead: passes * layers * get("promptOverhead"),
     communication: communication(architecture, machine, tokens * sequences, get("collective")),
   };
 }

@@ -88,6 +88,7 @@ const termNames: Readonly<Record<keyof Phase["terms"], string>> = {
   arithmetic: "arithmetic beyond reading",
   attention: "attention",
   unpacking: "weights unpacked",
+  activations: "between matrix products",
   overhead: "launches and small kernels",
   communication: "communication",
 };
