@@ -71,7 +71,11 @@ export const matvecFaults: readonly FaultGroup[] = [
     tunings: /split 4/,
     plants: [
       ["the first part for all", "part * part_words + lane", "lane"],
-      ["parts end one word early", "(part + 1u) * part_words, words)", "(part + 1u) * part_words - 1u, words)"],
+      [
+        "parts end one word early",
+        "(part + 1u) * part_words, words)",
+        "(part + 1u) * part_words - 1u, words)",
+      ],
       ["parts rounded down", "(words + SPLIT - 1u) / SPLIT", "words / SPLIT"],
       ["parts on each other", "(part * M + m)", "m"],
     ],
