@@ -69,7 +69,13 @@ const MOST_CHIPS = 10_000;
 const MOST_SEQUENCES = 65_536;
 
 /** The first of a request's numbers that makes no sense, and what would. */
-function problemOf({ model, prompt, output, batch, chips = 1 }: PredictionRequest): string | undefined {
+export function problemOf({
+  model,
+  prompt,
+  output,
+  batch,
+  chips = 1,
+}: Omit<PredictionRequest, "chip">): string | undefined {
   const longest = model.max_position_embeddings;
   const bounds: readonly (readonly [string, number, number])[] = [
     ["prompt", prompt, longest],

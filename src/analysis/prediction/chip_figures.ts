@@ -11,7 +11,8 @@ export interface UsedFigure {
   readonly name: string;
   readonly value: number;
   readonly source: string;
-  readonly kind: Figure["kind"];
+  /** How good the evidence is; "measured" of a device's own probes, which have no source. */
+  readonly kind: Figure["kind"] | "measured";
   /** How it was derived from the figure that has the source, where it was. */
   readonly derivation?: string;
 }
