@@ -5,7 +5,7 @@
 import { type Call, workOf } from "../kernels";
 import { type DType, dtypes } from "../kernels/elements";
 import type { Result } from "../result";
-import { decode, prefill, type Workload } from "../workloads";
+import { decode, modelIds, prefill, type Workload } from "../workloads";
 import { type Estimate, rateOf, secondsPerCall } from "./estimate";
 import { exactly } from "./interval";
 import { type Phase, type Predicted, type PredictionRequest, problemOf } from "./predict";
@@ -198,6 +198,12 @@ export interface OwnCheck {
   readonly dtype: DType;
   readonly measured: Estimate;
   readonly predicted: Estimate;
+}
+
+/** Models that the engine runs and this result does not have. */
+export function otherModelIds({ workloads }: Result): string[] {
+  const measured = new Set(workloads.map(({ model }) => model));
+  return modelIds.filter((id) => !measured.has(id));
 }
 
 /** Predicts every model of a result from the calls of its other models, and sets what was measured beside it. Tokens/s. */
