@@ -76,9 +76,8 @@ export const keyOf = ({
 }: Pick<KnownTuning, "adapter" | "browser" | "kernel" | "dtype" | "shapeClass">): string =>
   JSON.stringify([adapter, browser, kernel, dtype, shapeClass]);
 
-/** The records of a probe's sweep stand for one shape each: its sizes are the class. */
-const isOfSweep = ({ kernel, shapeClass }: TuningRecord) =>
-  ["fma", "read", "copy"].includes(kernel) && /^\d+(x\d+)*$/.test(shapeClass);
+/** The records of a probe's sweep stand for one shape each, sized for that run: no other class is sizes alone. */
+const isOfSweep = ({ shapeClass }: TuningRecord) => /^\d+(x\d+)*$/.test(shapeClass);
 
 /** The records of a result that a later run can take up. */
 export function tuningsOf({ tunings, device, host, plan, createdAt }: Result): KnownTuning[] {

@@ -291,6 +291,10 @@ describe.each(names)("%s", (name) => {
     expect(Object.keys(shape)).toEqual(kernel.fields);
   });
 
+  test("has no class of sizes alone: that is how the records of a probe's sweep are told", () => {
+    expect(kernel.shapeClass(shape)).not.toMatch(/^[\dx]+$/);
+  });
+
   test("has a name of its own for every start, and every start in its space", () => {
     const list = starts(kernel);
     expect(new Set(list.map((choice) => choiceName(kernel, choice))).size).toBe(list.length);

@@ -204,6 +204,9 @@ describe("the records of a result", () => {
       createdAt: "2026-01-02T03:04:05.000Z",
       tunings: [
         of("fma", "8192x4x64"),
+        of("dot", "8192x4x64"),
+        of("mma", "64x4x64x16x16x16"),
+        of("mma", "16x16x16, 4 chains"),
         of("read", "512x1024"),
         of("copy", "1048576"),
         of("copy", "all"),
@@ -212,10 +215,11 @@ describe("the records of a result", () => {
       ],
     });
     expect(tuningsOf(result).map(({ kernel, shapeClass }) => `${kernel} ${shapeClass}`)).toEqual([
+      "mma 16x16x16, 4 chains",
       "copy all",
       "matmul wide",
     ]);
-    expect(tuningsOf(result)[1]).toEqual({
+    expect(tuningsOf(result)[2]).toEqual({
       ...of("matmul", "wide"),
       adapter: adapterOf(result.device),
       browser: browserOf(result.host),
