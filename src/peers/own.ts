@@ -101,22 +101,24 @@ const SPARE = 2 ** 12;
 export async function prepareOwn(
   engine: OwnEngine,
   { id, call, weights: type }: Task,
-): Promise<OwnContender | { readonly unavailable: string }> {
+): Promise<OwnContender> {
   const { gpu, timer } = engine;
   const streamed = kernelOf(call.kernel).operands(call.shape, type).filter(isStreamed);
   // Of quantised weights an eighth of the memory is for their scales.
   const bytes = 1.2 * streamed.reduce((sum, operand) => sum + bytesOf(operand), 0) + SPARE;
   const weights = await allocateWeights(gpu, type, bytes);
+  let prepared: Launch | undefined;
+  const destroy = () => {
+    prepared?.destroy();
+    weights.destroy();
+  };
   try {
     const choice = await tuned(engine, weights, call, type);
     engine.picked.set(id, choice);
-    const launch = atOnePlace(await prepare(gpu, weights, call, type, choice));
+    prepared = await prepare(gpu, weights, call, type, choice);
+    const launch = atOnePlace(prepared);
     await check(gpu, timer, launch);
     const [x, w, scales] = launch.inputs(0);
-    const destroy = () => {
-      launch.destroy();
-      weights.destroy();
-    };
     return {
       variant: launch.tuning,
       arithmetic: variantOf(kernelOf(call.kernel), choice).rounded === undefined ? "f32" : "int8 activations",
@@ -125,7 +127,7 @@ export async function prepareOwn(
       inputs: call.kernel === "attention" ? launch.inputs(0) : [x!, weightsOf(w!, scales)],
     };
   } catch (error) {
-    weights.destroy();
+    destroy();
     throw error;
   }
 }
