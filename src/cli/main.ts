@@ -63,6 +63,12 @@ async function main(given: readonly string[]): Promise<ExitCode> {
   return command(rest, options);
 }
 
+// `tokenroof doctor | head`: where nobody reads on, what is under way goes on all the same, and its exit status stands.
+for (const stream of [process.stdout, process.stderr])
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+  });
+
 main(process.argv.slice(2)).then(
   // Dawn keeps threads of its own: Node would not end by itself. What was printed goes out first.
   (code) => process.stdout.write("", () => process.exit(code)),
