@@ -28,7 +28,8 @@ const explained: Readonly<Record<string, string>> = {
   "p431-rtx-4090": "no second chip was measured with f32 weights",
   "p432-rtx-4090": "derived from a prompt in micro-batches of two",
   "p433-rtx-5090": "derived from a prompt in micro-batches of one",
-  "p439-cerebras-wse3": "twice as fast as the vendor's 70B model three months before (p438); speculative decoding is not modelled",
+  "p439-cerebras-wse3":
+    "twice as fast as the vendor's 70B model three months before (p438); speculative decoding is not modelled",
   "p452-rtx-5090": "one dispatch per operator: the prior of a browser's launches is all there is to go by",
   "p453-rtx-5090": "one dispatch per operator: the prior of a browser's launches is all there is to go by",
 };
