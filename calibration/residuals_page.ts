@@ -10,6 +10,7 @@ import { coverage, errors, type Residual } from "./validate";
 const explained: Readonly<Record<string, string>> = {
   "p244-a100-80gb-sxm": "a short prompt: the overhead of a release of 2023, on three chips",
   "p249-b200": "56 % of Offline (p248), where Llama 2 70B reaches 98 %: the limit on latency binds",
+  "p271-mi300x": "36 % of Server (p273), where a B200's Interactive reaches 60 % (p250, p252)",
   "p293-h100-sxm": "1.6 times an L40S of the same round (p290), at four times its bandwidth",
   "p328-inferentia2": "24 cores exchange activations at a cost that no other chip here shows",
   "p330-inferentia2": "24 cores exchange activations at a cost that no other chip here shows",
@@ -30,6 +31,7 @@ const explained: Readonly<Record<string, string>> = {
   "p433-rtx-5090": "derived from a prompt in micro-batches of one",
   "p439-cerebras-wse3":
     "twice as fast as the vendor's 70B model three months before (p438); speculative decoding is not modelled",
+  "p446-b200": "25,320 tokens/s of 256 sequences are 99 each, and not the 72 that the source names",
   "p452-rtx-5090": "one dispatch per operator: the prior of a browser's launches is all there is to go by",
   "p453-rtx-5090": "one dispatch per operator: the prior of a browser's launches is all there is to go by",
 };
