@@ -20,7 +20,7 @@ export function calibrated() {
   const apart = heldOut(cases, parameters, byChip, values);
   const random = heldOut(cases, parameters, byRow, values);
   const spread = (category: "decode" | "prefill" | "serving") =>
-    Number(spreadOf([...apart, ...random], chips, category).toFixed(DIGITS));
+    Number(spreadOf([...apart, ...random], category).toFixed(DIGITS));
   const calibration: Calibration = {
     efficiencies: efficienciesOf(parameters, values),
     spread: { decode: spread("decode"), prefill: spread("prefill"), serving: spread("serving") },

@@ -11,6 +11,8 @@ import { efficienciesOf, fitted, logMeasured, type Parameter } from "./fit";
 export interface Residual {
   readonly each: Case;
   readonly log: number;
+  /** Chips of the row's kind that the fit saw, by `kinship`. */
+  readonly kin: number;
 }
 
 /** Residuals of every row under fits that did not see its fold. */
@@ -24,8 +26,12 @@ export function heldOut(
   return [...new Set(folds)].flatMap((fold) => {
     const seen = cases.filter((_, i) => folds[i] !== fold);
     const known = efficienciesOf(parameters, fitted(seen, parameters, start, 3));
+    const kin = kinOf(seen);
+    const kinOfCase = ({ category, setting }: Case) => kin[kinship(category, setting.traits)] ?? 0;
     return cases.flatMap((each, i) =>
-      folds[i] === fold ? [{ each, log: Math.log(figureOf(each, known)) - logMeasured(each) }] : [],
+      folds[i] === fold
+        ? [{ each, log: Math.log(figureOf(each, known)) - logMeasured(each), kin: kinOfCase(each) }]
+        : [],
     );
   });
 }
@@ -44,22 +50,22 @@ export function errors(residuals: readonly Residual[], category: Category) {
   return { n: sizes.length, median: at(0.5), p90: at(0.9) };
 }
 
+/** How far off a row may be, of chips as familiar as the fit found its own to be. */
+const allowed = ({ each, kin }: Residual, spread: Calibration["spread"]) => {
+  const { category, setting, unknowns } = each;
+  const chips = { [kinship(category, setting.traits)]: kin };
+  return halfWidth({ spread, chips }, category, setting.traits, unknowns);
+};
+
 /**
  * The half width, in e-folds, that holds nine of ten residuals of a category, for kinds of chips that are familiar:
  * residuals of others count as much smaller as their intervals are wider. With the correction for finite samples.
  */
-export function spreadOf(
-  residuals: readonly Residual[],
-  chips: Readonly<Record<string, number>>,
-  category: Category,
-): number {
-  const spread = { decode: 1, prefill: 1, serving: 1 };
+export function spreadOf(residuals: readonly Residual[], category: Category): number {
+  const unit = { decode: 1, prefill: 1, serving: 1 };
   const sizes = residuals
     .filter(({ each }) => each.category === category)
-    .map(
-      ({ each: { setting, unknowns }, log }) =>
-        Math.abs(log) / halfWidth({ spread, chips }, category, setting.traits, unknowns),
-    )
+    .map((residual) => Math.abs(residual.log) / allowed(residual, unit))
     .sort((a, b) => a - b);
   return sizes[Math.min(sizes.length, Math.ceil(0.9 * (sizes.length + 1))) - 1] ?? Number.NaN;
 }
@@ -74,18 +80,13 @@ export function kinOf(cases: readonly Case[]): Record<string, number> {
   return Object.fromEntries([...chips].map(([key, ids]): [string, number] => [key, ids.size]).sort());
 }
 
-/** The share of residuals of a category that the intervals hold. Where whole chips are held out, `apart` is 1. */
+/** The share of residuals of a category that the intervals hold. */
 export function coverage(
   residuals: readonly Residual[],
-  known: Pick<Calibration, "spread" | "chips">,
+  spread: Calibration["spread"],
   category: Category,
-  apart: 0 | 1,
 ): number {
   const ofCategory = residuals.filter(({ each }) => each.category === category);
-  const held = ofCategory.filter(({ each: { setting, unknowns }, log }) => {
-    const kin = kinship(category, setting.traits);
-    const chips = { ...known.chips, [kin]: (known.chips[kin] ?? 0) - apart };
-    return Math.abs(log) <= halfWidth({ spread: known.spread, chips }, category, setting.traits, unknowns);
-  });
+  const held = ofCategory.filter((residual) => Math.abs(residual.log) <= allowed(residual, spread));
   return held.length / ofCategory.length;
 }

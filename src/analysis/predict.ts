@@ -38,6 +38,7 @@ export interface Phase {
   readonly terms: Terms;
 }
 
+/** Estimates are intervals of 90 %: nine of ten chips that the calibration had not seen lay inside. */
 export type Predicted =
   | {
       readonly status: "predicted";

@@ -124,14 +124,23 @@ export function matrixPeak(chip: Chip, arithmetic: Arithmetic): UsedFigure | und
   return undefined;
 }
 
-/** One direction, byte/s, where the vendor's figure is missing: PCIe 4.0 x16 for cards, an eighth of NVLink 4 for modules. */
+/**
+ * One direction, byte/s, where no figure is verified: PCIe 4.0 x16 for cards, the slowest GPU module with a verified
+ * figure (H100) for GPU modules, a quarter of that for other accelerators.
+ */
 const CARD_LINK = 32e9;
-const MODULE_LINK = 112e9;
+const GPU_MODULE_LINK = 450e9;
+const ACCELERATOR_LINK = 112e9;
+
+function usualLink(chip: Chip): number {
+  if (chip.unit.startsWith("per card")) return CARD_LINK;
+  return chip.class === "datacenter-gpu" ? GPU_MODULE_LINK : ACCELERATOR_LINK;
+}
 
 /** byte/s that one chip sends to the others; vendors count both directions together. */
 export function linkOf(chip: Chip): { bandwidth: number; figure?: UsedFigure; assumption?: string } {
   const figure = verified(chip.interconnect);
   if (figure !== undefined) return { bandwidth: figure.value / 2, figure: used("interconnect", figure) };
-  const bandwidth = chip.unit.startsWith("per card") ? CARD_LINK : MODULE_LINK;
+  const bandwidth = usualLink(chip);
   return { bandwidth, assumption: `no verified interconnect: ${bandwidth / 1e9} GB/s each way assumed` };
 }

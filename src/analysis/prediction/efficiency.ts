@@ -64,9 +64,8 @@ export const quantities = {
     groups: [["maker"], ["memory"], ["maker", "memory"]],
   },
   unpacking: {
-    meaning:
-      "operations at the fp32 peak to unpack and multiply one packed weight, not hidden behind reading",
-    prior: 6,
+    meaning: "operations at the fp32 peak to unpack and multiply one packed weight",
+    prior: 20,
     spread: 0.7,
     groups: [["maker"], ["memory"], ["stack"], ["maker", "memory"]],
   },

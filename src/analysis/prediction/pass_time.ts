@@ -30,9 +30,10 @@ export interface Model {
 export interface Terms {
   readonly weightsRead: number;
   readonly cacheRead: number;
-  /** Matrix products as far as they take longer than reading the weights. */
+  /** Matrix products, as far as reading the weights does not hide them. */
   readonly arithmetic: number;
   readonly attention: number;
+  /** Of packed weights, as far as reading them does not hide it. */
   readonly unpacking: number;
   /** What lies between matrix products: norms, rotations, gates, rounding to narrow formats. */
   readonly activations: number;
@@ -54,6 +55,12 @@ export const totalSeconds = (terms: Terms): number =>
 /** Bytes of the weights that a pass reads once. */
 const bytesRead = (work: PassWork, { bits, outsideBits = bits }: WeightFormat): number =>
   (work.expertWeights * bits + work.otherWeights * outsideBits) / 8;
+
+/**
+ * What a second kind of work adds to the reading that it overlaps with: nearly nothing if it is much shorter, nearly all
+ * that it is longer, and between them some of both, as kernels never overlap perfectly (a norm of order 3).
+ */
+const beyond = (work: number, reading: number): number => Math.cbrt(work ** 3 + reading ** 3) - reading;
 
 /** Bytes of an activation that chips exchange. */
 const ACTIVATION_BYTES = 2;
@@ -90,18 +97,22 @@ export function decodeTerms(
   const work = decodeWork(architecture, context, batch);
   const get = (name: Parameters<typeof quantity>[0]) => quantity(name, traits, known);
   const weightsRead = bytesRead(work, weights) / (chips * bandwidth * get("weightBandwidth"));
+  const unpacking =
+    weights.packed && vectorPeak !== undefined
+      ? ((work.expertWeights + work.otherWeights) * get("unpacking")) / (chips * vectorPeak)
+      : 0;
   const multiplying =
     matrixPeak === undefined ? 0 : work.matrixFlops / (chips * matrixPeak * get("decodeArithmetic"));
+  // The same cores do both, and hide both behind the reading together.
+  const computing = multiplying + unpacking;
+  const share = computing > 0 ? beyond(computing, weightsRead) / computing : 0;
   return {
     weightsRead,
     cacheRead: (work.cacheNumbers * cacheBytes) / (chips * bandwidth * get("cacheBandwidth")),
-    arithmetic: Math.max(0, multiplying - weightsRead),
+    arithmetic: share * multiplying,
     // One query per head gives a GPU too little to do, unless kernels split its keys, as servers' do.
     attention: traits.engine === "ggml" ? work.attentionFlops / (chips * get("queryAttention")) : 0,
-    unpacking:
-      weights.packed && vectorPeak !== undefined
-        ? ((work.expertWeights + work.otherWeights) * get("unpacking")) / (chips * vectorPeak)
-        : 0,
+    unpacking: share * unpacking,
     activations: 0,
     overhead:
       architecture.num_hidden_layers * get("decodeOverhead") * (traits.host === "slow" ? SLOW_HOST : 1),
@@ -137,7 +148,7 @@ export function promptTerms(
   return {
     weightsRead,
     cacheRead: (work.cacheNumbers * cacheBytes) / (chips * bandwidth),
-    arithmetic: Math.max(0, multiplying - weightsRead),
+    arithmetic: beyond(multiplying, weightsRead),
     attention: work.attentionFlops / (chips * attentionPeak * share * ATTENTION_SHARE),
     unpacking: 0,
     activations:

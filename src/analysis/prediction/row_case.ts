@@ -146,6 +146,8 @@ export function caseOf(row: PublishedRow, chip: Chip | undefined): Case | { read
     notes.assume(`batch not stated: ${batch}, as many as fit on ${each} chip${each > 1 ? "s" : ""}`);
   }
 
+  const host = hostOf(row);
+  if (host === "slow") notes.assumptions.push("on a single-board computer: launches take four times as long");
   const setting = settingOf({
     chip,
     chips: each,
@@ -153,7 +155,7 @@ export function caseOf(row: PublishedRow, chip: Chip | undefined): Case | { read
     stack,
     scenario: scenarioOf(row),
     era: eraOf(row),
-    host: hostOf(row),
+    host,
   });
   if ("missing" in setting) return { error: setting.missing };
   if (subject !== "step" && setting.machine.matrixPeak === undefined)
