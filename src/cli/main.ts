@@ -23,7 +23,7 @@ const usage = `tokenroof COMMAND [WORDS] [OPTIONS]
   link FILE            print a link that holds a result --page URL
   chips [ID]           the reference chips and where each figure is from   --json
   predict              what a chip would do, with intervals of 90 % and the terms it is made of   --json
-                         --chip ID or --chip-file FILE   --model ID   --weights q4_0   --phase prefill|decode
+                         --chip ID, --chip-file FILE or --result FILE|LINK (the device that it measured)   --model ID   --weights q4_0   --phase prefill|decode
                          --prompt N   --output N   --batch N   --chips N   --stack llama.cpp|tensorrt-llm|vllm|…
                          --rows FILE: an array of published rows, each answered in its own metric
   doctor               what would run here, and what to do about what would not   --browser …  --host node

@@ -20,6 +20,8 @@ export interface Options {
 export interface PredictionOptions {
   readonly chip: string | undefined;
   readonly chipFile: string | undefined;
+  /** A result file or link, whose device is the chip. */
+  readonly result: string | undefined;
   readonly model: string | undefined;
   readonly weights: string | undefined;
   readonly phase: string | undefined;
@@ -69,6 +71,7 @@ export function parseOptions(given: readonly string[]): { words: string[]; optio
         port: { type: "string", default: String(DEFAULT_PORT) },
         chip: { type: "string" },
         "chip-file": { type: "string" },
+        result: { type: "string" },
         model: { type: "string" },
         weights: { type: "string" },
         phase: { type: "string" },
@@ -103,6 +106,7 @@ export function parseOptions(given: readonly string[]): { words: string[]; optio
         prediction: {
           chip: values.chip,
           chipFile: values["chip-file"],
+          result: values.result,
           model: values.model,
           weights: values.weights,
           phase: values.phase,

@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import type { Estimate } from "../../analysis/estimate";
+import { type OwnRequest, predictOwn } from "../../analysis/own_chip";
 import { type Phase, type Predicted, type PredictionRequest, predict } from "../../analysis/predict";
 import { type Architecture, architecture, architectureIds } from "../../analysis/prediction/architecture";
 import { calibration } from "../../analysis/prediction/calibration";
@@ -13,9 +14,10 @@ import { chip, chips } from "../../chips";
 import type { Chip } from "../../chips/chip";
 import { parseChip } from "../../chips/user_chip";
 import { unknownName } from "../../plan";
+import { ownName } from "../../report/device_name";
 import { duration, estimated, percent, scaled, seconds, tokenRate } from "../../units";
 import { Exit, ExitCode } from "../exit";
-import { readJson } from "../input";
+import { readJson, readResult } from "../input";
 import type { Options } from "../options";
 
 const MOST_ROWS = 100_000;
@@ -38,7 +40,9 @@ function chipOf({ chip: id, chipFile }: Options["prediction"]): Chip {
     return outcome.chip;
   }
   if (id === undefined)
-    throw usage("predict needs --chip ID (tokenroof chips lists them) or --chip-file FILE");
+    throw usage(
+      "predict needs --chip ID (tokenroof chips lists them), --chip-file FILE or --result FILE|LINK",
+    );
   const found = chip(id);
   if (found !== undefined) return found;
   throw usage(
@@ -69,16 +73,47 @@ function stackOf(id: string): Stack {
   return found;
 }
 
-function requestOf({ prediction: given }: Options): PredictionRequest {
+/** What is asked of whatever chip. */
+const questionOf = ({ prediction: given }: Options): OwnRequest => ({
+  model: modelOf(given.model),
+  weights: formatOf(given.weights ?? "f16"),
+  prompt: natural("prompt", given.prompt, 512),
+  output: natural("output", given.output, 128),
+  batch: natural("batch", given.batch, 1),
+});
+
+const requestOf = (options: Options): PredictionRequest => {
+  const { prediction: given } = options;
   return {
     chip: chipOf(given),
     chips: natural("chips", given.chips, 1),
-    model: modelOf(given.model),
-    weights: formatOf(given.weights ?? "f16"),
-    prompt: natural("prompt", given.prompt, 512),
-    output: natural("output", given.output, 128),
-    batch: natural("batch", given.batch, 1),
+    ...questionOf(options),
     ...(given.stack === undefined ? {} : { stack: stackOf(given.stack) }),
+  };
+};
+
+/** The device of a result in place of a chip. */
+async function predictedOn(source: string, options: Options): Promise<Answered> {
+  const { chip: id, chipFile, chips: count, stack } = options.prediction;
+  for (const [name, given] of Object.entries({ chip: id, "chip-file": chipFile, chips: count, stack }))
+    if (given !== undefined) throw usage(`--${name} and --result: the result's own device is the chip`);
+  const result = await readResult(source);
+  const request = questionOf(options);
+  return {
+    name: ownName(result),
+    evidence: "from how far the device's own calls differ",
+    request,
+    predicted: predictOwn(result, request),
+  };
+}
+
+function predictedOnChip(options: Options): Answered {
+  const request = requestOf(options);
+  return {
+    name: request.chip.name,
+    evidence: "from chips that the calibration had not seen",
+    request,
+    predicted: predict(request),
   };
 }
 
@@ -106,12 +141,21 @@ function phaseLines(title: string, { seconds: time, tokensPerSecond, terms: part
   ];
 }
 
+/** An answered request, and on what. */
+interface Answered {
+  readonly name: string;
+  /** What its intervals rest on. */
+  readonly evidence: string;
+  readonly request: OwnRequest;
+  readonly predicted: Predicted;
+}
+
 const figureUnit = (name: string) => (name.endsWith("peak") ? "FLOP/s" : name === "memory" ? "B" : "B/s");
 const figureLine = ({ name, value, source, kind, derivation }: UsedFigure) =>
   `  ${name.padEnd(20)} ${scaled(value, figureUnit(name)).padEnd(14)} ${kind}  ${source}${derivation === undefined ? "" : `  (${derivation})`}`;
 
 function text(
-  { chip: onChip, model, weights, prompt, output, batch }: PredictionRequest,
+  { name, evidence, request: { model, weights, prompt, output, batch } }: Answered,
   predicted: Predicted & { status: "predicted" },
   phase: string | undefined,
 ): string {
@@ -119,8 +163,8 @@ function text(
   const line = (name: string, estimate: Estimate | undefined, scale: typeof seconds) =>
     estimate === undefined ? [] : [`${name.padEnd(10)} ${estimated(estimate, scale)}`];
   return [
-    `${model._name_or_path}, ${weights.id}, on ${count} × ${onChip.name}: ${prompt} tokens in, ${output} out, batch ${batch}`,
-    "Value (interval of 90 %, from chips that the calibration had not seen)",
+    `${model._name_or_path}, ${weights.id}, on ${count} × ${name}: ${prompt} tokens in, ${output} out, batch ${batch}`,
+    `Value (interval of 90 %, ${evidence})`,
     "",
     ...(phase === "decode" || prefill === undefined ? [] : [...phaseLines("prefill", prefill), ""]),
     ...(phase === "prefill" ? [] : [...phaseLines("decode", decode), ""]),
@@ -163,7 +207,7 @@ function answer(row: PublishedRow): ({ id: string } & Estimate) | { id: string; 
 }
 
 /** Predicts one request, or every row of a file. */
-export function predictCommand(words: readonly string[], options: Options): ExitCode {
+export async function predictCommand(words: readonly string[], options: Options): Promise<ExitCode> {
   const { json, prediction } = options;
   const [word] = words;
   if (word !== undefined) throw usage(`predict takes options only, not "${word.slice(0, 40)}"`);
@@ -180,11 +224,12 @@ export function predictCommand(words: readonly string[], options: Options): Exit
   const { phase } = prediction;
   if (phase !== undefined && phase !== "prefill" && phase !== "decode")
     throw usage(`--phase is prefill or decode, not ${phase.slice(0, 40)}`);
-  const request = requestOf(options);
-  const predicted = predict(request);
+  const { result } = prediction;
+  const answered = result === undefined ? predictedOnChip(options) : await predictedOn(result, options);
+  const { predicted } = answered;
   if (predicted.status === "not-predicted") throw usage(predicted.reason);
   if (phase === "prefill" && predicted.prefill === undefined)
     throw usage(predicted.assumptions.at(-1) ?? "prompts not predicted");
-  process.stdout.write(`${json ? JSON.stringify(predicted, null, 2) : text(request, predicted, phase)}\n`);
+  process.stdout.write(`${json ? JSON.stringify(predicted, null, 2) : text(answered, predicted, phase)}\n`);
   return ExitCode.done;
 }
