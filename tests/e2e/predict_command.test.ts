@@ -50,6 +50,23 @@ test("the same as JSON", () => {
   expect(Object.keys(decode.terms)).toContain("weightsRead");
 });
 
+test("the device of a result in place of a chip; what it did not measure is named", () => {
+  const result = fileURLToPath(new URL("../fixtures/result-1.json", import.meta.url));
+  const asked = (...more: string[]) => predict("--result", result, "--model", "llama-3.1-8b", ...more);
+  const { status, stdout } = asked("--weights", "f32");
+  expect(status).toBe(0);
+  expect(stdout).toMatch(/^decode {5}[\d.]+ tokens\/s \([\d.]+ … [\d.]+\)/m);
+  expect(stdout).toMatch(/^ {2}bandwidth +[\d.]+ GB\/s +measured/m);
+  expect(asked("--weights", "q4_0")).toMatchObject({
+    status: 2,
+    stderr: "tokenroof: no matvec in q4_0 was measured: run dtype=q4_0 with pp and tg\n",
+  });
+  expect(asked("--chip", "h100-sxm")).toMatchObject({
+    status: 2,
+    stderr: "tokenroof: --chip and --result: the result's own device is the chip\n",
+  });
+});
+
 test("rows: each in its own metric, or with the reason", () => {
   const { status, stdout } = predict("--rows", published, "--json");
   const answers: { id: string; value?: number; low?: number; high?: number; error?: string }[] =
