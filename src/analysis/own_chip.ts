@@ -14,6 +14,7 @@ import type { UsedFigure } from "./prediction/chip_figures";
 import { plus, times } from "./prediction/interval";
 import type { Terms } from "./prediction/pass_time";
 import { measuredRoof } from "./roofline";
+import { wander } from "./throttling";
 import { throughputs } from "./throughput";
 
 /** Calls whose time follows from one kind of rate: FLOP/s, or bytes/s where a weight or a key is used once or a few times. */
@@ -55,6 +56,7 @@ const PER_DISTANCE = 0.06;
 const ROWS_WEIGHT = 2;
 
 function samplesOf(result: Result, dtype: DType, without: string | undefined): Sample[] {
+  const wandered = wander(result);
   const modelOf = new Map(
     result.workloads.flatMap(({ model, steps }) => steps.map(({ call }) => [JSON.stringify(call), model])),
   );
@@ -65,7 +67,7 @@ function samplesOf(result: Result, dtype: DType, without: string | undefined): S
     if (kind === undefined || (without !== undefined && model === without)) return [];
     const { flops, bytes } = workOf(outcome.call, dtype);
     const { value, low, high } = rateOf(isStreamed(kind) ? bytes : flops, secondsPerCall(outcome));
-    const spread = Math.log(high / low) / WIDTH_95;
+    const spread = Math.hypot(Math.log(high / low) / WIDTH_95, wandered);
     return [{ kind, ...traitsOf(outcome.call, dtype), rate: Math.log(value), spread, model }];
   });
 }

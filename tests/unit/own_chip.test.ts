@@ -1,11 +1,13 @@
 // The measured device as a chip: on a made-up GPU whose every call is at a known rate, what follows for other models is
 // known by hand arithmetic.
 
+import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { ownChecks, predictOwn } from "../../src/analysis/own_chip";
 import { architecture } from "../../src/analysis/prediction/architecture";
 import { weightFormat } from "../../src/analysis/prediction/weight_format";
 import { workOf } from "../../src/kernels";
+import { decodeLink } from "../../src/report/link";
 import { decode, modelConfig } from "../../src/workloads";
 import { BANDWIDTH_SHARE, COMPUTE_SHARE, resultOf, roofs } from "./result_fixture";
 
@@ -67,6 +69,19 @@ test("each model is checked against what the others say of it", () => {
     expect(said.low).toBeLessThan(measured.value);
     expect(said.high).toBeGreaterThan(measured.value);
   }
+});
+
+test("of a real device whose speed wandered, most of what was measured lies within what the other models say", async () => {
+  const opened = await decodeLink(
+    readFileSync(new URL("../fixtures/three-models.txt", import.meta.url), "utf8").trim(),
+  );
+  if (!opened.ok) throw new Error(opened.problem);
+  const checks = ownChecks(opened.result);
+  expect(checks).toHaveLength(12);
+  const held = checks.filter(
+    ({ measured, predicted: { low, high } }) => low <= measured.value && measured.value <= high,
+  );
+  expect(held.length).toBeGreaterThanOrEqual(10);
 });
 
 describe("what was not measured is not guessed", () => {
