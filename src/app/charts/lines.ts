@@ -47,7 +47,14 @@ export function linesConfig(
       plugins: {
         legend: {
           position: "bottom",
-          labels: { color: theme.ink, usePointStyle: true, boxWidth: 8, font: { size: narrow ? 10 : 12 } },
+          labels: {
+            color: theme.ink,
+            usePointStyle: true,
+            boxWidth: 8,
+            boxHeight: 6,
+            padding: 14,
+            font: { size: narrow ? 10 : 12 },
+          },
         },
         tooltip: {
           callbacks: {

@@ -146,7 +146,7 @@ const actions: ChipsActions = {
     else downloadText(file, json(report), "application/json");
   },
   draft: (draft) => changeAdded({ draft }),
-  add: () => add(state.added.draft),
+  add,
   addFile: (file) => void file.text().then(add),
   remove(id) {
     const gone = state.added.chips.find((chip) => chip.id === id);

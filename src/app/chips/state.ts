@@ -39,8 +39,8 @@ export interface ChipsActions {
   pick(id: string, picked: boolean): void;
   save(view: ViewName, format: "csv" | "json"): void;
   draft(text: string): void;
-  /** Adds the chip that the draft describes. */
-  add(): void;
+  /** Adds the chip that a text describes. */
+  add(text: string): void;
   addFile(file: File): void;
   remove(id: string): void;
 }

@@ -14,18 +14,20 @@ export interface TableUse {
   readonly tall?: boolean;
 }
 
-/** "154 (121 … 196)": the figure, and its interval small. */
-function figure({ text, number }: Cell): string | TemplateResult {
+/** "154 (121 … 196)": the figure, and its interval small beneath it. */
+function parts({ text, number }: Cell): readonly [figure: string, interval: string] {
   const at = text.indexOf(" (");
-  if (number === undefined || at < 0) return text;
-  return html`${text.slice(0, at)} <small>${text.slice(at + 2, -1)}</small>`;
+  return number === undefined || at < 0 ? [text, ""] : [text.slice(0, at), text.slice(at + 2, -1)];
 }
 
-function content(cell: Cell) {
+function content(cell: Cell): TemplateResult {
+  const [figure, interval] = parts(cell);
   const address = safe(cell.href);
-  return address === undefined
-    ? figure(cell)
-    : html`<a href=${address} target="_blank" rel="noopener noreferrer">${figure(cell)}</a>`;
+  const shown =
+    address === undefined
+      ? figure
+      : html`<a href=${address} target="_blank" rel="noopener noreferrer">${figure}</a>`;
+  return interval === "" ? html`${shown}` : html`${shown} <small>${interval}</small>`;
 }
 
 function header({ columns, order }: Table, sort: TableUse["sort"]): TemplateResult[] {
@@ -43,7 +45,8 @@ function header({ columns, order }: Table, sort: TableUse["sort"]): TemplateResu
   });
 }
 
-const isUnknown = ({ text }: Cell) => text.startsWith("? (");
+const kindOf = ({ text, number }: Cell) =>
+  number !== undefined ? "number" : text.startsWith("? (") ? "unknown" : nothing;
 
 /** A table that scrolls by itself where the page is narrow. */
 export function table(shown: Table, { sort, lead, tall = false }: TableUse = {}): TemplateResult {
@@ -62,7 +65,7 @@ export function table(shown: Table, { sort, lead, tall = false }: TableUse = {})
         <tbody>
           ${rows.map(
             (row, r) =>
-              html`<tr>${row.map((cell, i) => html`<td class=${isUnknown(cell) ? "unknown" : nothing} title=${cell.title ?? nothing}>${first(ids?.[r], i)}${content(cell)}</td>`)}</tr>`,
+              html`<tr>${row.map((cell, i) => html`<td class=${kindOf(cell)} title=${cell.title ?? nothing}>${first(ids?.[r], i)}${content(cell)}</td>`)}</tr>`,
           )}
         </tbody>
       </table>

@@ -82,7 +82,7 @@ export const defaultQuestion: Question = {
   sort: { by: "decode", descending: true },
   pick: ["h100-sxm", "b200", "mi355x", "groq-lpu-v1", "cerebras-wse3", "rtx-4090"],
   prefill: "b200",
-  decode: "groq-lpu-v1",
+  decode: "cerebras-wse3",
   training: 15e12,
   requests: 1e10,
   demand: 1e6,
@@ -91,9 +91,9 @@ export const defaultQuestion: Question = {
 
 /** The least and the greatest value of each word that is a number. */
 export const bounds = {
-  prompt: [1, 2 ** 20],
-  cached: [0, 2 ** 20],
-  output: [2, 2 ** 20],
+  prompt: [1, 2 ** 24],
+  cached: [0, 2 ** 24],
+  output: [2, 2 ** 24],
   batch: [1, 1024],
   chips: [1, 10_000],
   training: [1e6, 1e16],
@@ -247,10 +247,10 @@ export function parseQuestionWords(words: readonly string[], ids: Ids): Question
   return parseQuestion(pairs, ids);
 }
 
-/** A number as short as it can be read back. */
+/** A number as it is read back, with an exponent where that spares many zeros. */
 export function written(value: number): string {
   const short = value.toExponential().replace("e+", "e");
-  return short.length < String(value).length ? short : String(value);
+  return short.length + 2 < String(value).length ? short : String(value);
 }
 
 /** The words that differ from the defaults, in a fixed order: what the address shows. */

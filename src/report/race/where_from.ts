@@ -13,11 +13,18 @@ import type { Prediction } from "./contestant";
 const counted = (value: number) =>
   Number.isInteger(value) && value < 1000 ? String(value) : significant(value);
 
+/** "154 (121 … 196)", or the figure alone where it is exact. */
+const spanned = ({ value, low, high }: Estimate, of: (value: number) => string, unit = "") =>
+  low === high ? `${of(value)}${unit}` : `${of(value)}${unit} (${of(low)} … ${of(high)})`;
+
 /** A figure with its interval of 90 %: "154 (121 … 196)". `factor` is what one of the column's units is in base units. */
 export function figure(estimate: Estimate, where: Omit<Cell, "text" | "number">, factor = 1): Cell {
-  const [value, low, high] = [estimate.value / factor, estimate.low / factor, estimate.high / factor];
-  const text = low === high ? counted(value) : `${counted(value)} (${counted(low)} … ${counted(high)})`;
-  return { text, number: { value, low, high }, ...where };
+  const number = {
+    value: estimate.value / factor,
+    low: estimate.low / factor,
+    high: estimate.high / factor,
+  };
+  return { text: spanned(number, counted), number, ...where };
 }
 
 /** A figure written with its unit, which its size decides: "1.23 ms (1.10 … 1.36)". */
@@ -27,13 +34,10 @@ export function scaledFigure(
   where: Omit<Cell, "text" | "number">,
 ): Cell {
   const { factor, unit } = scaleOf(estimate.value);
-  const { text } = figure(estimate, where, factor);
-  const at = text.indexOf(" (");
-  const shown = at < 0 ? `${text} ${unit}` : `${text.slice(0, at)} ${unit}${text.slice(at)}`;
+  const text = spanned(times(estimate, 1 / factor), significant, ` ${unit}`);
   // Programs get it in the unit of something of size one: s, W, FLOP/s, %.
   const base = scaleOf(1);
-  const { value, low, high } = times(estimate, 1 / base.factor);
-  return { text: shown, number: { value, low, high, unit: base.unit }, ...where };
+  return { text, number: { ...times(estimate, 1 / base.factor), unit: base.unit }, ...where };
 }
 
 /** What is not known, and which figure lacks; the whole reason is its title. */

@@ -17,6 +17,12 @@ function fileChosen(event: Event, { addFile }: ChipsActions): void {
   input.value = "";
 }
 
+function submitted(event: SubmitEvent, { add }: ChipsActions): void {
+  event.preventDefault();
+  const form = event.target as HTMLFormElement;
+  add(String(new FormData(form).get("chip") ?? ""));
+}
+
 /** A chip of the user's own, checked like the ones here. */
 export function addChip({ added }: ChipsState, actions: ChipsActions): TemplateResult {
   const { chips, draft, said, problem, kept } = added;
@@ -27,6 +33,7 @@ export function addChip({ added }: ChipsState, actions: ChipsActions): TemplateR
         A chip is one JSON object in base units with a source for every figure. It stays in this browser and takes part in
         every table and chart below.
       </p>
+      <form @submit=${(event: SubmitEvent) => submitted(event, actions)}>
       <label>
         <span>The chip as JSON</span>
         <textarea
@@ -40,13 +47,14 @@ export function addChip({ added }: ChipsState, actions: ChipsActions): TemplateR
       </label>
       <p id="chip-problem" class=${problem === undefined ? nothing : "refused"} aria-live="polite">${problem ?? ""}</p>
       <p class="actions">
-        <button type="button" class="primary" @click=${actions.add}>Add</button>
+        <button type="submit" class="primary">Add</button>
         <label class="file">
           From a file…
           <input type="file" accept=".json,application/json" @change=${(event: Event) => fileChosen(event, actions)} />
         </label>
         <button type="button" @click=${() => actions.draft(example())}>Fill in an example</button>
       </p>
+      </form>
       <p role="status">${said}${kept ? "" : " This browser does not keep it: it is gone when the page is closed."}</p>
       ${
         chips.length === 0
