@@ -173,14 +173,16 @@ describe.each(engines.filter((engine) => findBrowser(engine) !== undefined))("%s
     expect(problems).toEqual([]);
   });
 
-  test("shows the device of a shared result among the chips", async () => {
+  test("puts the device of a result among the chips at the press of a button", async () => {
     const result = resultOf({ words: "model=llama-3.2-1b dtype=f16" });
-    const { page, problems } = await open(
-      chipsUrl(`?model=llama-3.2-1b&weights=f16${await encodeLink(result)}`),
-    );
+    const { page, problems } = await open(`${url()}${await encodeLink(result)}`);
+    await page.getByRole("button", { name: "Among the chips" }).click();
+    await page.waitForURL(/chips\.html\?model=llama-3\.2-1b&weights=f16#r=1\./);
     await expect.poll(() => rows(page).count()).toBe(chips.length + 1);
     expect(await page.locator(".device").innerText()).toMatch(/^measured/i);
     expect(await page.locator("#cost").innerText()).toContain("measured");
+    await page.reload();
+    await expect.poll(() => rows(page).count()).toBe(chips.length + 1);
     expect(problems).toEqual([]);
   });
 });

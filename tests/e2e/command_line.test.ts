@@ -115,6 +115,47 @@ describe("results", () => {
   });
 });
 
+describe("race", () => {
+  const mine = join(folder, "mine.json");
+  const { name: _, ...h100 } = JSON.parse(tokenroof("chips", "h100-sxm", "--json").stdout);
+  writeFileSync(mine, JSON.stringify({ ...h100, id: "mine", name: "Mine" }));
+
+  test.each(["compare", "roofline", "frontier", "cost", "split"])(
+    "%s is printed in every format, with a chip of one's own and a measured device",
+    (view) => {
+      const words = [
+        "race",
+        "class=tpu",
+        "batch=8",
+        "--view",
+        view,
+        "--chip-file",
+        mine,
+        "--result",
+        fixture,
+      ];
+      for (const format of ["markdown", "csv", "json"]) {
+        const { stdout, status, stderr } = tokenroof(...words, "--format", format);
+        expect(stderr).toBe("");
+        expect(status).toBe(0);
+        expect(stdout).toContain("Mine");
+        expect(stdout).toContain("measured");
+        if (format === "json") expect(JSON.parse(stdout).subtitle).toBe("batch=8 class=tpu");
+      }
+    },
+  );
+
+  test("refuses a chip with place and reason, and one that takes a reference chip's id", () => {
+    writeFileSync(mine, JSON.stringify({ ...h100, id: "mine", name: "Mine", cores: 3 }));
+    expect(tokenroof("race", "--chip-file", mine)).toMatchObject({
+      status: 2,
+      stderr: expect.stringMatching(/^tokenroof: --chip-file .*mine\.json: cores: /),
+    });
+    writeFileSync(mine, JSON.stringify({ ...h100, name: "Mine" }));
+    expect(tokenroof("race", "--chip-file", mine).stderr).toContain("id: h100-sxm is a reference chip");
+  });
+});
+
 describe("compare", () => {
   /** A file with a run on a device on which each call takes so many times as long, with noise of a share. */
   function fileOf(
