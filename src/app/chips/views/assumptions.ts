@@ -6,7 +6,8 @@ import type { ChipsActions, ChipsState } from "../state";
 import { choice, field, plainOptions } from "./fields";
 
 const about = ({ label, range: [low, high], quote, asOf }: Omit<Assumption, "value">) => ({
-  title: `${label}: ${low} … ${high}${quote === "" ? "" : `. ${quote}${asOf === "" ? "" : ` (${asOf})`}`}`,
+  title: `${label}${quote === "" ? "" : `: ${quote}`}${asOf === "" ? "" : ` (${asOf})`}`,
+  range: `${written(low)} … ${written(high)}`,
 });
 
 /** Every assumption as an input: what is left empty goes back to its sourced default. */
@@ -18,9 +19,7 @@ export function assumptions({ question, entries }: ChipsState, actions: ChipsAct
     <details class="assumptions">
       <summary>Change the assumptions</summary>
       <div class="fields">
-        ${field("demand, output tokens/s", "demand", written(question.demand), actions, {
-          title: `${bounds.demand.map(written).join(" … ")}`,
-        })}
+        ${field("demand, output tokens/s", "demand", written(question.demand), actions, { range: bounds.demand.map(written).join(" … ") })}
         ${choice("cooling", "cooling", cooling, plainOptions(coolings), actions)}
         ${Object.entries(values).map(([key, each]) =>
           field(title(key, each.unit), key, String(each.value), actions, about(each)),

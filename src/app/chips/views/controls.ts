@@ -3,11 +3,11 @@ import { architectureIds } from "../../../analysis/prediction/architecture";
 import { stacks } from "../../../analysis/prediction/stack";
 import { weightFormatIds } from "../../../analysis/prediction/weight_format";
 import { scenarios } from "../../../analysis/scenarios";
-import { bounds, scenarioOf } from "../../../report/race/question";
+import { bounds, scenarioOf, written } from "../../../report/race/question";
 import type { ChipsActions, ChipsState } from "../state";
 import { choice, field, plainOptions } from "./fields";
 
-const range = (word: keyof typeof bounds) => ({ title: `${bounds[word][0]} … ${bounds[word][1]}` });
+const range = (word: keyof typeof bounds) => ({ title: bounds[word].map(written).join(" … ") });
 
 /** What every chip is asked. */
 export function controls({ question }: ChipsState, actions: ChipsActions): TemplateResult {

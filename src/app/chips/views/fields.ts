@@ -34,16 +34,15 @@ export function field(
   word: string,
   value: string,
   { set }: ChipsActions,
-  about: { readonly title?: string; readonly placeholder?: string } = {},
+  about: { readonly title?: string; readonly range?: string } = {},
 ): TemplateResult {
   return html`<label title=${about.title ?? nothing}>
-    <span>${label}</span>
+    <span>${label}${about.range === undefined ? nothing : html` <small>${about.range}</small>`}</span>
     <input
       name=${word}
       inputmode="decimal"
       autocomplete="off"
       spellcheck="false"
-      placeholder=${about.placeholder ?? nothing}
       .value=${live(value)}
       @change=${(event: Event) => set({ [word]: typed(event) })}
     />
