@@ -7,6 +7,7 @@ import { describe, expect, test } from "vitest";
 import { engines, findBrowser } from "../../src/cli/browsers";
 import { parseResult, type Result } from "../../src/result";
 import { useBrowser, useServer } from "./page";
+import { storageFaults } from "./storage_faults";
 
 const url = useServer();
 
@@ -387,22 +388,7 @@ describe.skipIf(!here.includes("chromium"))("without storage or locks", () => {
   const open = useBrowser("chromium");
 
   test.each([
-    ["there is no IndexedDB", "Object.defineProperty(window, 'indexedDB', { value: undefined })"],
-    [
-      "IndexedDB throws",
-      "IDBFactory.prototype.open = () => { throw new DOMException('no', 'SecurityError') }",
-    ],
-    [
-      "IndexedDB never answers",
-      `const { open } = IDBFactory.prototype;
-      IDBFactory.prototype.open = function (...given) {
-        return Object.assign(open.apply(this, given), { addEventListener() {} });
-      }`,
-    ],
-    [
-      "the storage is full",
-      "IDBObjectStore.prototype.put = () => { throw new DOMException('full', 'QuotaExceededError') }",
-    ],
+    ...storageFaults,
     ["there are no locks", "Object.defineProperty(navigator, 'locks', { value: undefined })"],
     [
       "locks are never given",

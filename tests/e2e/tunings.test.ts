@@ -7,6 +7,7 @@ import { describe, expect, test } from "vitest";
 import { engines, findBrowser } from "../../src/cli/browsers";
 import type { Tunings } from "../../src/tuning_records";
 import { useBrowser, useServer } from "./page";
+import { storageFaults } from "./storage_faults";
 
 const url = useServer();
 
@@ -227,24 +228,7 @@ describe.each(engines.filter((engine) => findBrowser(engine) !== undefined))("%s
 describe.skipIf(findBrowser("chromium") === undefined)("without storage", () => {
   const open = useBrowser("chromium");
 
-  test.each([
-    ["there is no IndexedDB", "Object.defineProperty(globalThis, 'indexedDB', { value: undefined })"],
-    [
-      "IndexedDB is refused",
-      "IDBFactory.prototype.open = () => { throw new DOMException('no', 'SecurityError') }",
-    ],
-    [
-      "IndexedDB never answers",
-      `const { open } = IDBFactory.prototype;
-      IDBFactory.prototype.open = function (...given) {
-        return Object.assign(open.apply(this, given), { addEventListener() {} });
-      }`,
-    ],
-    [
-      "the storage is full",
-      "IDBObjectStore.prototype.put = () => { throw new DOMException('full', 'QuotaExceededError') }",
-    ],
-  ])(
+  test.each(storageFaults)(
     "are reused until the page is closed where %s, which the page says",
     async (_what, script) => {
       const { page, problems } = await open(`${url()}${QUERY}`, {}, script);
