@@ -1,6 +1,6 @@
 // Browsers that do not store: what is wrong, and a script that makes a page's own browser be like that.
 
-export const storageFaults: readonly (readonly [what: string, script: string])[] = [
+export const storageFaults: readonly [what: string, script: string][] = [
   ["there is no IndexedDB", "Object.defineProperty(globalThis, 'indexedDB', { value: undefined })"],
   [
     "IndexedDB is refused",
