@@ -58,7 +58,7 @@ async function fillPool(gpu: Gpu, { element, buffers, seeds }: Pool, bytes: numb
   const unit = Math.floor(Math.min(largest, align(bytes)) / ALIGNMENT) * ALIGNMENT;
   const fill = kernelOf("fill");
   const choice = defaultChoice(fill);
-  const dtype: DType = element === "i8" || element === "i4" ? "q8_0" : element;
+  const dtype: DType = element === "f32" || element === "f16" ? element : "q8_0";
   while (buffers.length * unit < bytes) {
     const seed = gpu.freshSeed();
     const size = Math.min(unit, align(bytes - buffers.length * unit));

@@ -12,7 +12,7 @@ import {
   variantOf,
 } from "../../src/kernels/choices";
 import { bitsOf, decoder, dtypes, storedAt } from "../../src/kernels/elements";
-import { bytesOf, type Matrix } from "../../src/kernels/kernel";
+import { bytesOf, type Matrix, outputsOf } from "../../src/kernels/kernel";
 import { gridOf, render } from "../../src/kernels/prelude";
 import { randomAt, randomBits } from "../../src/kernels/random";
 import { callName, decode, modelConfig, modelIds, prefill } from "../../src/workloads";
@@ -28,6 +28,18 @@ const calls: Call[] = [
     kernel: "attention",
     shape: { batch: 2, queries: 3, keys: 5, heads: 4, kvHeads: 2, headDim: 8, window: 5 },
   },
+  { kernel: "embed", shape: { tokens: 3, vocab: 7, hidden: 20, piece: 1 } },
+  { kernel: "rms_norm", shape: { rows: 3, columns: 20, nanoEpsilon: 10_000 } },
+  { kernel: "add_rms_norm", shape: { rows: 3, columns: 20, nanoEpsilon: 10_000 } },
+  { kernel: "rope", shape: { batch: 2, queries: 3, heads: 4, kvHeads: 2, headDim: 8, capacity: 5 } },
+  {
+    kernel: "norm_rope",
+    shape: { batch: 2, queries: 3, heads: 4, kvHeads: 2, headDim: 8, capacity: 5, nanoEpsilon: 1000 },
+  },
+  { kernel: "silu_mul", shape: { rows: 3, columns: 20 } },
+  { kernel: "add", shape: { rows: 3, columns: 20 } },
+  { kernel: "argmax", shape: { rows: 3, columns: 7, block: 4 } },
+  { kernel: "sample", shape: { rows: 3, columns: 7, block: 4, milliTemperature: 700, seed: 5 } },
   { kernel: "fma", shape: { invocations: 10, chains: 4, steps: 16 } },
   { kernel: "read", shape: { groups: 2, words: 3 } },
   { kernel: "dot", shape: { invocations: 10, chains: 4, steps: 16 } },
@@ -51,6 +63,17 @@ describe("work, by hand", () => {
     [callOf("swiglu"), 2 * 2 * 3 * 7 * 20, 4 * (3 * 20 + 2 * 7 * 20 + 3 * 7)],
     // Positions 2, 3 and 4 see 3, 4 and 5 keys; two sequences of four heads of 8.
     [callOf("attention"), 2 * 4 * 12 * 8 * 4, 4 * 2 * 8 * (2 * 3 * 4 + 2 * 5 * 2)],
+    // A number, a row of the table and a row of the output for each token.
+    [callOf("embed"), 0, 4 * (3 + 3 * 20 + 3 * 20)],
+    [callOf("rms_norm"), 4 * 3 * 20, 4 * (2 * 3 * 20 + 20)],
+    [callOf("add_rms_norm"), 5 * 3 * 20, 4 * (4 * 3 * 20 + 20)],
+    // Six tokens of eight heads of 8, the bias of one, three positions, and the same eight heads written.
+    [callOf("rope"), 3 * 6 * 6 * 8, 4 * (6 * 64 + 64 + 3 * 8 + 1 + 6 * 64)],
+    [callOf("norm_rope"), 3 * 6 * 6 * 8, 4 * (6 * 64 + 64 + 3 * 8 + 1 + 2 * 8 + 6 * 64)],
+    [callOf("silu_mul"), 4 * 3 * 20, 4 * 3 * 3 * 20],
+    [callOf("add"), 3 * 20, 4 * 3 * 3 * 20],
+    [callOf("argmax"), 3 * 7, 4 * (3 * 7 + 3)],
+    [callOf("sample"), 3 * 3 * 7, 4 * (3 * 7 + 1 + 3)],
     [callOf("fma"), 2 * 4 * 10 * 4 * 16, 4 * (8 + 40)],
     [callOf("read"), 4 * 2 * 3, 4 * 24 + 16 * 2],
     [callOf("dot"), 2 * 4 * 10 * 4 * 16, 4 * (4 + 10)],
@@ -74,6 +97,12 @@ describe("work, by hand", () => {
           mma: 2 * 2 * 32 + 4 * 3 * 8 * 16,
           dot: wide,
           fill: wide,
+          // Tokens, positions and angles are not in the type.
+          embed: (wide + 4 * 3) / 2,
+          rope: (wide + 4 * (3 * 8 + 1)) / 2,
+          norm_rope: (wide + 4 * (3 * 8 + 1)) / 2,
+          argmax: (wide + 4 * 3) / 2,
+          sample: (wide + 4 * 4) / 2,
         }[call.kernel as string] ?? wide / 2;
       expect(narrow, call.kernel).toBe(expected);
     }
@@ -186,6 +215,102 @@ describe("references, by hand", () => {
     });
   });
 
+  test("embed takes the rows of its tokens, and leaves those of other pieces alone", () => {
+    const call: Call = { kernel: "embed", shape: { tokens: 3, vocab: 2, hidden: 2, piece: 2 } };
+    const inputs = [matrix([1, 3, 2]), matrix([1, 2], [3, 4])];
+    expect(values(call, inputs, 1, [0, 1])).toEqual([3, 4]);
+    expect(values(call, inputs, 2, [1])).toEqual([2]);
+    const alone = [0, 1, 2].map((row) => kernelOf("embed").untouched!(call.shape, inputs, row));
+    expect(alone).toEqual([true, false, false]);
+  });
+
+  test("rms_norm divides by the root mean square, add_rms_norm what it has added up", () => {
+    const shape = { rows: 1, columns: 2, nanoEpsilon: 500_000_000 };
+    // (1 + 8) / 2 with an epsilon of a half... is 5; with 3.5² it is 13.
+    const [a, b] = values(
+      { kernel: "rms_norm", shape },
+      [matrix([1, Math.sqrt(8)]), matrix([2, 1])],
+      0,
+      [0, 1],
+    );
+    expect(a).toBeCloseTo(2 / Math.sqrt(5), 12);
+    expect(b).toBeCloseTo(Math.sqrt(8 / 5), 12);
+    const added: Call = { kernel: "add_rms_norm", shape };
+    const inputs = [matrix([3, 1]), matrix([2, 1]), matrix([-2, Math.sqrt(8) - 1])];
+    expect(values(added, inputs, 0, [0])).toEqual([1]);
+    expect(values(added, inputs, 1, [0])[0]).toBeCloseTo(2 / Math.sqrt(5), 12);
+  });
+
+  describe("rope", () => {
+    const shape = { batch: 2, queries: 1, heads: 1, kvHeads: 1, headDim: 4, capacity: 3 };
+    const call: Call = { kernel: "rope", shape };
+    // A quarter turn of the first pair and none of the second, at position 1.
+    const angles = matrix([9, 9, 9, 9], [0, 1, 1, 0], [9, 9, 9, 9]);
+    const qkv = matrix([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12], [0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 7]);
+    const bias: Matrix = (_, column) => (column === 0 ? 100 : 0);
+    const inputs = [qkv, bias, angles, matrix([1])];
+
+    test("turns the first half of a head against the second, after the bias", () => {
+      expect(values(call, inputs, 0, [0, 1, 2, 3])).toEqual([-3, 2, 101, 4]);
+    });
+
+    test("puts keys, turned, and values, as they are, into their sequence's place in the cache", () => {
+      // Two rows of q, then three of k for each sequence, then those of v.
+      expect(values(call, inputs, 2 + 1, [0, 1, 2, 3])).toEqual([-7, 6, 5, 8]);
+      expect(values(call, inputs, 2 + 4, [2])).toEqual([1]);
+      expect(values(call, inputs, 2 + 6 + 1, [0, 3])).toEqual([9, 12]);
+      expect(values(call, inputs, 2 + 6 + 4, [3])).toEqual([7]);
+      const alone = Array.from({ length: 14 }, (_, row) => kernelOf("rope").untouched!(shape, inputs, row));
+      expect(alone.flatMap((left, row) => (left ? [] : [row]))).toEqual([0, 1, 3, 6, 9, 12]);
+    });
+
+    test("norms queries and keys, not values, each with its own weights, before it turns them", () => {
+      const normed: Call = { kernel: "norm_rope", shape: { ...shape, batch: 1, nanoEpsilon: 1 } };
+      const given = [matrix([2, 2, 2, 2, 4, 4, 4, 4, 6, 6, 6, 6]), () => 0, angles, matrix([1])];
+      const norms = matrix([1, 2, 3, 4], [10, 20, 30, 40]);
+      const rounded = (row: number) =>
+        values(normed, [...given, norms], row, [0, 1, 2, 3]).map((value) => Number(value.toFixed(6)));
+      expect(rounded(0)).toEqual([-3, 2, 1, 4]);
+      expect(rounded(1 + 1)).toEqual([-30, 20, 10, 40]);
+      expect(rounded(1 + 3 + 1)).toEqual([6, 6, 6, 6]);
+    });
+  });
+
+  test("silu_mul gates the second half of a row by the first, add adds", () => {
+    const gated = matrix([0, 1, 2, -1, 5, 6, 7, 8]);
+    const call: Call = { kernel: "silu_mul", shape: { rows: 1, columns: 4 } };
+    expect(values(call, [gated], 0, [0, 3])[0]).toBe(0);
+    expect(values(call, [gated], 0, [3])[0]).toBeCloseTo((-1 / (1 + Math.E)) * 8, 12);
+    expect(values(callOf("add"), [() => 2, () => 3], 0, [0])).toEqual([5]);
+  });
+
+  test("argmax finds the first of the largest, block by block", () => {
+    const call: Call = { kernel: "argmax", shape: { rows: 2, columns: 5, block: 2 } };
+    // Blocks of two columns, each with both rows.
+    const logits = matrix([1, 2], [5, 1], [7, 7], [1, 1], [3, 9], [5, 9]);
+    expect(values(call, [logits], 0, [0, 1])).toEqual([2, 0]);
+  });
+
+  test("sample draws each token as often as the softmax at its temperature says", () => {
+    const logits = matrix([0, 1, 2]);
+    const weights = [0, 1, 2].map((logit) => Math.exp(logit / 0.5));
+    const total = weights.reduce((a, b) => a + b);
+    const counts = [0, 0, 0];
+    const draws = 20_000;
+    const shape = { rows: 1, columns: 3, block: 3, milliTemperature: 500, seed: 11 };
+    for (let position = 0; position < draws; position++) {
+      const [token] = values({ kernel: "sample", shape }, [logits, matrix([position])], 0, [0]);
+      counts[token!]!++;
+    }
+    // Three and a half standard deviations of a binomial count.
+    weights.forEach((weight, token) => {
+      const share = weight / total;
+      expect(Math.abs(counts[token]! / draws - share)).toBeLessThan(
+        3.5 * Math.sqrt((share * (1 - share)) / draws),
+      );
+    });
+  });
+
   test("fma counts its steps up or down and adds the chains up", () => {
     const one: Call = { kernel: "fma", shape: { invocations: 64, chains: 1, steps: 2 } };
     const up = matrix([0.4], [0.1]);
@@ -281,6 +406,7 @@ const blocked: Partial<Record<KernelName, AnyShape>> = {
   matmul: { M: 2, N: 3, K: 64 },
   matvec: { M: 3, N: 7, K: 64 },
   swiglu: { M: 3, N: 7, K: 64 },
+  embed: { tokens: 3, vocab: 7, hidden: 64, piece: 1 },
 };
 
 describe.each(names)("%s", (name) => {
@@ -337,7 +463,8 @@ describe.each(names)("%s", (name) => {
       expect(bindings[0]![2]).toBe("uniform");
       const [, struct = ""] = /struct Shape \{([^}]*)\}/.exec(wgsl) ?? [];
       const declared = struct.split(",").map((field) => field.trim());
-      expect(declared).toEqual(kernel.fields.slice(0, declared.length).map((field) => `${field}: u32`));
+      const passed = [...kernel.fields, ...Object.keys(kernel.derived ?? {})];
+      expect(declared).toEqual(passed.slice(0, declared.length).map((field) => `${field}: u32`));
       binds.forEach((bound, at) => {
         const writes = bindings[at + 1]![2] === "storage, read_write";
         // What is read is given, or was written by a stage before.
@@ -348,7 +475,10 @@ describe.each(names)("%s", (name) => {
       expect(Number.isInteger(workgroups)).toBe(true);
       expect(workgroups).toBeGreaterThan(0);
     }
-    expect(written).toEqual(new Set([...scratch.map((each) => each.name), operands.at(-1)!.name]));
+    const outputs = outputsOf(operands);
+    expect(operands.slice(-outputs.length)).toEqual(outputs);
+    expect(new Set(outputs.map(({ columns }) => columns)).size).toBe(1);
+    expect(written).toEqual(new Set([...scratch, ...outputs].map((each) => each.name)));
   });
 
   test.each(cases)("$title: its shaders render", ({ dtype, choice, shape: given }) => {
