@@ -1,5 +1,8 @@
 export { decode } from "./decode";
+export { type Decoder, decoderOf, layerWindow, whyNoForward } from "./decoder";
+export * from "./forward";
 export { kvCacheBytes } from "./kv_cache";
 export * from "./model";
 export { prefill } from "./prefill";
+export { inverseFrequencies, ropeAngles } from "./rope_angles";
 export * from "./workload";

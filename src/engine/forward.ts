@@ -1,0 +1,246 @@
+// Forward passes made ready to run: compiled, their tensors in memory, bind groups made. Afterwards a step allocates
+// nothing and waits for nothing: its position is copied from a table of counters, its tokens from where the step before
+// has put them.
+
+import { kernelOf } from "../kernels";
+import { variantOf } from "../kernels/choices";
+import { decoder } from "../kernels/elements";
+import { bytesOf } from "../kernels/kernel";
+import { gridOf } from "../kernels/prelude";
+import type { ForwardOptions } from "../workloads";
+import { type Gpu, guarded } from "./device";
+import { COUNTER, type ForwardPlan, HISTORY, KEYS_WORD, type PlannedDispatch, STAGING } from "./forward_plan";
+import { type ForwardWeights, fillForward } from "./forward_weights";
+import { type Compiled, compile } from "./pipeline";
+
+/** A stage of a dispatch, ready to be encoded. */
+interface Encoded {
+  readonly pipeline: GPUComputePipeline;
+  readonly bindGroup: GPUBindGroup;
+  readonly grid: readonly [number, number];
+}
+
+/** Where timestamps of single dispatches go: two for each. */
+export interface Stamps {
+  readonly queries: GPUQuerySet;
+}
+
+export interface PreparedPass {
+  readonly options: ForwardOptions;
+  readonly dispatches: readonly PlannedDispatch[];
+  /** Dispatches of the GPU: some kernels have several stages. */
+  readonly stages: number;
+  /**
+   * Encodes the pass for tokens from `position` on, or only its dispatches from number `from` to before `to`. With
+   * `stamps` each dispatch is a compute pass of its own, with timestamps around it. Throws where the cache is too short.
+   */
+  encode(
+    encoder: GPUCommandEncoder,
+    position: number,
+    part?: { readonly from: number; readonly to: number },
+    stamps?: Stamps,
+  ): void;
+}
+
+export interface Forward extends ForwardWeights {
+  readonly gpu: Gpu;
+  readonly plan: ForwardPlan;
+  readonly passes: readonly PreparedPass[];
+  /** Puts the tokens of the next prefill in place, sequence by sequence. */
+  writePrompt(tokens: readonly number[]): void;
+  /** Encodes that the tokens sampled last are kept as those of step `step`. */
+  keepSampled(encoder: GPUCommandEncoder, step: number): void;
+  /** The tokens kept for steps up to `steps`, step after step, each for all sequences. */
+  readHistory(steps: number): Promise<Uint32Array>;
+  /** The tokens sampled last, one of each sequence. */
+  readSampled(): Promise<Uint32Array>;
+  /** The logits of the last pass, each row whole: (rows, vocab_size). */
+  readLogits(rows: number): Promise<Float64Array[]>;
+  destroy(): void;
+}
+
+function usageOf(name: string): GPUBufferUsageFlags {
+  const { COPY_SRC, COPY_DST, MAP_READ, STORAGE, UNIFORM } = GPUBufferUsage;
+  if (name === STAGING) return MAP_READ | COPY_DST;
+  if (name === COUNTER || name === HISTORY) return COPY_SRC | COPY_DST;
+  return name.startsWith("uniform ") ? UNIFORM | COPY_DST : STORAGE | COPY_SRC | COPY_DST;
+}
+
+/**
+ * Allocates exactly the plan's buffers, fills the weights and compiles every call. The same seed gives the same weights.
+ * Throws where memory is short or a shader does not compile; nothing stays allocated then.
+ */
+export async function prepareForward(
+  gpu: Gpu,
+  plan: ForwardPlan,
+  seed: number = gpu.freshSeed(),
+): Promise<Forward> {
+  const { device } = gpu;
+  const [first] = plan.passes;
+  if (first === undefined) throw new RangeError("there is no pass to prepare");
+  const { model } = first;
+  const { batch, capacity } = first.options;
+
+  const compiled = new Map<string, Promise<Compiled>>();
+  const compileOnce = ({ uniform, call, choice, dtype }: PlannedDispatch) => {
+    const known = compiled.get(uniform) ?? compile(gpu, call.kernel, choice, call.shape, dtype);
+    compiled.set(uniform, known);
+    return known;
+  };
+
+  const buffers = new Map<string, GPUBuffer>();
+  const bufferOf = (name: string): GPUBuffer => {
+    const found = buffers.get(name);
+    if (found === undefined) throw new Error(`nothing was allocated for ${name}`);
+    return found;
+  };
+  const destroy = () => {
+    for (const buffer of buffers.values()) buffer.destroy();
+  };
+
+  try {
+    const all = await Promise.all(
+      plan.passes.map(({ dispatches }) => Promise.all(dispatches.map(compileOnce))),
+    );
+    await guarded(gpu, `allocating ${Math.round(plan.bytes / 2 ** 20)} MiB for a model`, () => {
+      for (const { name, bytes, words } of plan.buffers) {
+        const buffer = device.createBuffer({ label: name, size: bytes, usage: usageOf(name) });
+        buffers.set(name, buffer);
+        if (words !== undefined) device.queue.writeBuffer(buffer, 0, Uint32Array.from(words));
+      }
+    });
+    const tensors = plan.buffers.flatMap(({ tensor }) => (tensor === undefined ? [] : [tensor]));
+    const weights = await fillForward(gpu, model, tensors, bufferOf, seed);
+
+    /** What a stage binds: its uniform, and the operands or scratch of these names. */
+    const bindGroup = (dispatch: PlannedDispatch, binds: readonly string[], pipeline: GPUComputePipeline) => {
+      const { call, dtype, choice, uniform } = dispatch;
+      const kernel = kernelOf(call.kernel);
+      const scratch = variantOf(kernel, choice).scratch?.(choice.tuning, call.shape, dtype) ?? [];
+      const operands = [...kernel.operands(call.shape, dtype), ...scratch];
+      const resources = binds.map((name): GPUBufferBinding => {
+        const operand = operands.find((each) => each.name === name);
+        if (operand === undefined) throw new Error(`${call.kernel} has no operand ${name}`);
+        const size = bytesOf(operand);
+        const bound = dispatch.binds[name];
+        return bound === undefined
+          ? { buffer: bufferOf(`scratch ${name}`), size }
+          : { buffer: bufferOf(bound.tensor), offset: bound.offset, size };
+      });
+      return device.createBindGroup({
+        label: dispatch.label,
+        layout: pipeline.getBindGroupLayout(0),
+        entries: [{ buffer: bufferOf(uniform) }, ...resources].map((resource, binding) => ({
+          binding,
+          resource,
+        })),
+      });
+    };
+
+    const passes = await guarded(gpu, "preparing a forward pass", () =>
+      plan.passes.map(({ options, dispatches }, at): PreparedPass => {
+        const encoded = dispatches.map((dispatch, i): Encoded[] =>
+          all[at]![i]!.stages.map(({ stage, pipeline }) => ({
+            pipeline,
+            grid: gridOf(stage.workgroups, gpu.limits.maxComputeWorkgroupsPerDimension),
+            bindGroup: bindGroup(dispatch, stage.binds, pipeline),
+          })),
+        );
+        const counted = [
+          ...new Set(
+            dispatches.filter(({ call }) => call.kernel === "attention").map((each) => each.uniform),
+          ),
+        ].map(bufferOf);
+        const counter = bufferOf(COUNTER);
+        const position = bufferOf("position");
+
+        const dispatchAll = (pass: GPUComputePassEncoder, stages: readonly Encoded[]) => {
+          for (const { pipeline, bindGroup: group, grid } of stages) {
+            pass.setPipeline(pipeline);
+            pass.setBindGroup(0, group);
+            pass.dispatchWorkgroups(grid[0], grid[1]);
+          }
+        };
+        return {
+          options,
+          dispatches,
+          stages: encoded.reduce((sum, { length }) => sum + length, 0),
+          encode(encoder, begin, { from, to } = { from: 0, to: encoded.length }, stamps) {
+            const end = begin + options.tokens;
+            if (begin < 0 || end > capacity)
+              throw new RangeError(`tokens ${begin} to ${end} do not fit into a cache of ${capacity}`);
+            if (from === 0) {
+              encoder.copyBufferToBuffer(counter, 4 * begin, position, 0, 4);
+              for (const uniform of counted)
+                encoder.copyBufferToBuffer(counter, 4 * end, uniform, 4 * KEYS_WORD, 4);
+            }
+            if (stamps === undefined) {
+              const pass = encoder.beginComputePass();
+              for (let i = from; i < to; i++) dispatchAll(pass, encoded[i]!);
+              pass.end();
+              return;
+            }
+            for (let i = from; i < to; i++) {
+              const pass = encoder.beginComputePass({
+                timestampWrites: {
+                  querySet: stamps.queries,
+                  beginningOfPassWriteIndex: 2 * i,
+                  endOfPassWriteIndex: 2 * i + 1,
+                },
+              });
+              dispatchAll(pass, encoded[i]!);
+              pass.end();
+            }
+          },
+        };
+      }),
+    );
+
+    /** Copies a part of a buffer to where it can be read. */
+    const read = async (name: string, bytes: number): Promise<ArrayBuffer> => {
+      const staging = bufferOf(STAGING);
+      const size = Math.ceil(bytes / 4) * 4;
+      const encoder = device.createCommandEncoder();
+      encoder.copyBufferToBuffer(bufferOf(name), 0, staging, 0, size);
+      device.queue.submit([encoder.finish()]);
+      await gpu.await(staging.mapAsync(GPUMapMode.READ, 0, size), `reading ${name}`);
+      const copy = staging.getMappedRange(0, size).slice(0);
+      staging.unmap();
+      return copy;
+    };
+
+    return {
+      gpu,
+      plan,
+      passes,
+      weight: weights.weight,
+      writePrompt(tokens) {
+        const wrong = tokens.find((id) => !Number.isInteger(id) || id < 0 || id >= model.vocab_size);
+        if (wrong !== undefined) throw new RangeError(`${wrong} is no token of ${model.vocab_size}`);
+        device.queue.writeBuffer(bufferOf("prompt"), 0, Uint32Array.from(tokens));
+      },
+      keepSampled(encoder, step) {
+        encoder.copyBufferToBuffer(bufferOf("sampled"), 0, bufferOf(HISTORY), 4 * batch * step, 4 * batch);
+      },
+      readHistory: async (steps) => new Uint32Array(await read(HISTORY, 4 * batch * steps)),
+      readSampled: async () => new Uint32Array(await read("sampled", 4 * batch), 0, batch),
+      async readLogits(rows) {
+        const tensor = tensors.find(({ name }) => name === "logits");
+        if (tensor === undefined) throw new Error("no pass has logits");
+        const decode = decoder(tensor.element, await read("logits", tensor.bytes));
+        // The widest of the calls that write them is as wide as a block.
+        const block = tensor.columns;
+        const stride = Math.ceil(block / 4) * 4;
+        return Array.from({ length: rows }, (_, row) =>
+          Float64Array.from({ length: model.vocab_size }, (_, column) =>
+            decode((Math.floor(column / block) * rows + row) * stride + (column % block)),
+          ),
+        );
+      },
+      destroy,
+    };
+  } catch (error) {
+    destroy();
+    throw error;
+  }
+}

@@ -1,0 +1,368 @@
+// A forward pass as data: which kernels are called on which named tensors, in order. Pure: the engine runs it.
+
+import { type AnyShape, type Call, kernelOf } from "../kernels";
+import { activationsOf, bitsOf, cacheOf, type DType, weightBytes } from "../kernels/elements";
+import { bytesOf, type Operand } from "../kernels/kernel";
+import { MATVEC_MAX_M } from "../kernels/matvec";
+import { decoderOf, layerWindow } from "./decoder";
+import type { ModelConfig } from "./model";
+
+/** How tokens are chosen from logits. */
+export type Sampling =
+  | { readonly kind: "greedy" }
+  /** `temperature` to thousandths, from 0.001 on. */
+  | { readonly kind: "temperature"; readonly temperature: number; readonly seed: number };
+
+/** What is computed in one dispatch where two would do as well. */
+export interface Fusions {
+  /** A residual connection and the norm after it. */
+  readonly addNorm: boolean;
+  /** Gate, up and the activation between them, for few rows. */
+  readonly gateUp: boolean;
+}
+
+export const allFused: Fusions = { addNorm: true, gateUp: true };
+
+export interface ForwardOptions {
+  /** How weights are stored, and with them activations and the KV cache. */
+  readonly dtype: DType;
+  /** Sequences. */
+  readonly batch: number;
+  /** New tokens of each sequence: many in prefill, one in decode. */
+  readonly tokens: number;
+  /** Tokens that the KV cache of each sequence has room for. */
+  readonly capacity: number;
+  /** Of which tokens there are logits: of none, the last of each sequence, or all. */
+  readonly logits: "none" | "last" | "all";
+  /** How the next token is chosen; null where it is not. Needs logits of the last token. */
+  readonly sampling: Sampling | null;
+  /** Where the tokens come from: the prompt, or what was sampled last, which is one of each sequence. */
+  readonly from: "prompt" | "sampled";
+  readonly fused: Fusions;
+  /** Layers whose weights are in memory; the others take theirs in turn. All of them for a model that is whole. */
+  readonly residentLayers: number;
+  /** Bytes that a binding holds at most: larger vocabularies come in pieces. */
+  readonly largestBinding: number;
+}
+
+/** What a tensor is for: who fills it, and how long it lives. */
+export type TensorRole = "matrix" | "vector" | "table" | "cache" | "state" | "activations";
+
+/** A named piece of memory. Two calls that name the same tensor mean the same memory. */
+export interface Tensor {
+  readonly name: string;
+  readonly role: TensorRole;
+  readonly rows: number;
+  readonly columns: number;
+  readonly element: Operand["element"];
+  readonly bytes: number;
+  /** Of whole numbers that never change: what they are. */
+  readonly values?: readonly number[];
+}
+
+/** A tensor as an operand, from some byte on. */
+export interface Bound {
+  readonly tensor: string;
+  readonly offset: number;
+}
+
+/** One kernel call and the tensors that its operands are. */
+export interface Dispatch {
+  /** What it does in the model: "qkv_proj". */
+  readonly label: string;
+  /** The layer that it belongs to; null before the first and after the last. */
+  readonly layer: number | null;
+  readonly call: Call;
+  /** What it is computed in. */
+  readonly dtype: DType;
+  readonly binds: Readonly<Record<string, Bound>>;
+}
+
+/** A forward pass: plain data. */
+export interface ForwardPass {
+  readonly model: ModelConfig;
+  readonly options: ForwardOptions;
+  /** Every tensor that some call names, once. */
+  readonly tensors: readonly Tensor[];
+  readonly dispatches: readonly Dispatch[];
+}
+
+/** Rows of a piece of a vocabulary are a multiple of this, so that each piece's logits begin at a legal offset. */
+const PIECE_ROWS = 128;
+
+/** A vocabulary in so many pieces of so many rows each; the last one may have rows to spare. */
+export function vocabularyPieces(
+  { vocab_size, hidden_size }: ModelConfig,
+  dtype: DType,
+  largestBinding: number,
+): { pieces: number; rows: number } {
+  const pieces = Math.ceil((vocab_size * hidden_size * weightBytes[dtype]) / largestBinding);
+  if (pieces <= 1) return { pieces: 1, rows: vocab_size };
+  const rows = Math.ceil(vocab_size / pieces / PIECE_ROWS) * PIECE_ROWS;
+  return { pieces: Math.ceil(vocab_size / rows), rows };
+}
+
+const roleOf = (name: string): TensorRole => {
+  if (/^(layers\.\d+\.(k|v))$/.test(name)) return "cache";
+  if (/proj|embed_tokens|lm_head/.test(name)) return "matrix";
+  if (/norm$|bias$|norms$/.test(name) && name !== "normed") return "vector";
+  if (/^(angles|last\..*)$/.test(name)) return "table";
+  return ["position", "prompt", "sampled"].includes(name) ? "state" : "activations";
+};
+
+/** Collects calls, and what they say about the tensors they name. */
+function collector(dtype: DType) {
+  const tensors = new Map<string, Tensor>();
+  const dispatches: Dispatch[] = [];
+  return {
+    tensors,
+    dispatches,
+    /** A call whose operands, in order, are these tensors; scales are named after their weights. */
+    call(
+      label: string,
+      layer: number | null,
+      call: Call,
+      names: Readonly<Record<string, string | Bound>>,
+    ): void {
+      const kernel = kernelOf(call.kernel);
+      const binds: Record<string, Bound> = {};
+      let matrix = "";
+      for (const operand of kernel.operands(call.shape as AnyShape, dtype)) {
+        const given = operand.name === "scales" ? `${matrix}.scales` : names[operand.name];
+        if (given === undefined) throw new Error(`${label}: ${call.kernel} has an operand ${operand.name}`);
+        const bound = typeof given === "string" ? { tensor: given, offset: 0 } : given;
+        if (operand.role === "weights") matrix = bound.tensor;
+        binds[operand.name] = bound;
+        const { rows, columns, element } = operand;
+        const bytes = bound.offset + bytesOf(operand);
+        const known = tensors.get(bound.tensor);
+        if (known === undefined || known.bytes < bytes) {
+          const role = roleOf(bound.tensor);
+          tensors.set(bound.tensor, { name: bound.tensor, role, rows, columns, element, bytes });
+        }
+      }
+      dispatches.push({ label, layer, call, dtype, binds });
+    },
+  };
+}
+
+function assertOptions(model: ModelConfig, options: ForwardOptions): void {
+  const { batch, tokens, capacity, logits, sampling, from, residentLayers } = options;
+  const wrong = (
+    [
+      [Number.isInteger(batch) && batch >= 1, "batch is a whole number from 1"],
+      [Number.isInteger(tokens) && tokens >= 1, "tokens are a whole number from 1"],
+      [tokens <= capacity, `capacity ${capacity} does not hold ${tokens} tokens`],
+      [
+        capacity <= model.max_position_embeddings,
+        `capacity ${capacity} is more than max_position_embeddings ${model.max_position_embeddings}`,
+      ],
+      [from === "prompt" || tokens === 1, "one token of each sequence was sampled"],
+      [
+        sampling === null || logits === "last" || (logits === "all" && tokens === 1),
+        "sampling needs logits of the last token",
+      ],
+      [
+        residentLayers >= 1 && residentLayers <= model.num_hidden_layers,
+        `residentLayers is from 1 to ${model.num_hidden_layers}`,
+      ],
+      [
+        sampling?.kind !== "temperature" || (sampling.temperature >= 0.001 && sampling.temperature <= 1000),
+        "temperature is from 0.001 to 1000",
+      ],
+    ] as const
+  ).find(([right]) => !right);
+  if (wrong !== undefined) throw new RangeError(wrong[1]);
+}
+
+/**
+ * A pass of a model over `tokens` new tokens of each of `batch` sequences. Tensors are
+ *
+ *   embed_tokens.p, lm_head.p, layers.i.*_proj   matrices as `dtype` stores them; p counts pieces of the vocabulary
+ *   layers.i.*norm, *bias, norm                  vectors; `no_bias` is zero
+ *   layers.i.k, layers.i.v                       the KV cache, (batch · kvHeads · capacity, head_dim)
+ *   last.bxn                                     the rows of the last tokens of b sequences of n
+ *   position                                     where the first of the new tokens stands, in every sequence
+ *   prompt, sampled                              tokens, sequence by sequence
+ *   logits                                       block by block of the vocabulary, each with all rows
+ *
+ * Attention is called with as many keys as the cache has room for: how many there are is the engine's to say, step by
+ * step. Throws where the model is none that is known, or an option makes no sense.
+ */
+export function forward(model: ModelConfig, options: ForwardOptions): ForwardPass {
+  assertOptions(model, options);
+  const decoder = decoderOf(model);
+  const { dtype, batch, tokens: queries, capacity, fused } = options;
+  const {
+    hidden_size: hidden,
+    intermediate_size: intermediate,
+    num_hidden_layers: layers,
+    num_attention_heads: heads,
+    num_key_value_heads: kvHeads,
+    head_dim: headDim,
+    vocab_size: vocab,
+  } = model;
+  const M = batch * queries;
+  const { nanoEpsilon } = decoder;
+  const { tensors, dispatches, call } = collector(dtype);
+  const vocabulary = vocabularyPieces(model, dtype, options.largestBinding);
+  const pieces = Array.from({ length: vocabulary.pieces }, (_, piece) => piece);
+
+  const linear = (
+    label: string,
+    layer: number | null,
+    weights: string,
+    shape: { M: number; N: number; K: number },
+    input: string,
+    output: string | Bound,
+  ) => {
+    if (shape.M <= MATVEC_MAX_M)
+      call(label, layer, { kernel: "matvec", shape }, { x: input, w: weights, y: output });
+    else call(label, layer, { kernel: "matmul", shape }, { a: input, b: weights, c: output });
+  };
+  const norm = (label: string, layer: number | null, weight: string, x: string, normed = "normed") =>
+    call(
+      label,
+      layer,
+      { kernel: "rms_norm", shape: { rows: M, columns: hidden, nanoEpsilon } },
+      { x, weight, normed },
+    );
+
+  for (const piece of pieces) {
+    call(
+      "embed_tokens",
+      null,
+      { kernel: "embed", shape: { tokens: M, vocab: vocabulary.rows, hidden, piece: piece + 1 } },
+      { ids: options.from, table: `embed_tokens.${piece}`, out: "residual.0" },
+    );
+  }
+  // The residual goes back and forth between two tensors: no call reads and writes the same one.
+  let residual = 0;
+  /** Adds what a block has left in `delta`, and norms the sum for the next one. */
+  const connect = (label: string, layer: number | null, weight: string) => {
+    const [x, sum] = [`residual.${residual}`, `residual.${1 - residual}`];
+    residual = 1 - residual;
+    if (fused.addNorm) {
+      const shape = { rows: M, columns: hidden, nanoEpsilon };
+      call(label, layer, { kernel: "add_rms_norm", shape }, { x, y: "delta", weight, sum, normed: "normed" });
+      return;
+    }
+    call("residual", layer, { kernel: "add", shape: { rows: M, columns: hidden } }, { x, y: "delta", sum });
+    norm(label, layer, weight, sum);
+  };
+
+  for (let layer = 0; layer < layers; layer++) {
+    const at = (name: string) => `layers.${layer % options.residentLayers}.${name}`;
+    const [k, v] = [`layers.${layer}.k`, `layers.${layer}.v`];
+    if (layer === 0) norm("input_layernorm", layer, at("input_layernorm"), "residual.0");
+
+    const width = (heads + 2 * kvHeads) * headDim;
+    linear("qkv_proj", layer, at("qkv_proj"), { M, N: width, K: hidden }, "normed", "qkv");
+    const turned = {
+      qkv: "qkv",
+      bias: decoder.qkvBias ? at("qkv_bias") : "no_bias",
+      angles: "angles",
+      position: "position",
+      q: "q",
+      k,
+      v,
+    };
+    const rope = { batch, queries, heads, kvHeads, headDim, capacity };
+    if (decoder.qkNorm) {
+      call(
+        "rope",
+        layer,
+        { kernel: "norm_rope", shape: { ...rope, nanoEpsilon } },
+        { ...turned, norms: at("qk_norms") },
+      );
+    } else call("rope", layer, { kernel: "rope", shape: rope }, turned);
+    const window = Math.min(layerWindow(model, layer) ?? capacity, capacity);
+    call(
+      "attention",
+      layer,
+      { kernel: "attention", shape: { batch, queries, keys: capacity, heads, kvHeads, headDim, window } },
+      { q: "q", k, v, o: "attended" },
+    );
+    linear("o_proj", layer, at("o_proj"), { M, N: hidden, K: heads * headDim }, "attended", "delta");
+    connect("post_attention_layernorm", layer, at("post_attention_layernorm"));
+
+    const gateUp = at("gate_up_proj");
+    if (fused.gateUp && M <= MATVEC_MAX_M) {
+      const shape = { M, N: intermediate, K: hidden };
+      call("gate_up_proj", layer, { kernel: "swiglu", shape }, { x: "normed", w: gateUp, y: "activated" });
+    } else {
+      linear("gate_up_proj", layer, gateUp, { M, N: 2 * intermediate, K: hidden }, "normed", "gated");
+      call(
+        "activation",
+        layer,
+        { kernel: "silu_mul", shape: { rows: M, columns: intermediate } },
+        { gated: "gated", y: "activated" },
+      );
+    }
+    linear("down_proj", layer, at("down_proj"), { M, N: hidden, K: intermediate }, "activated", "delta");
+    if (layer + 1 < layers) {
+      const next = `layers.${(layer + 1) % options.residentLayers}.input_layernorm`;
+      connect("input_layernorm", layer + 1, next);
+    } else if (options.logits !== "none") connect("norm", null, "norm");
+  }
+
+  if (options.logits !== "none") {
+    const rows = options.logits === "all" ? M : batch;
+    if (rows < M) {
+      // The rows of the last tokens, by their numbers: what an embedding table is read by. Activations are floats.
+      const shape = { tokens: rows, vocab: M, hidden, piece: 1 };
+      const last = `last.${batch}x${queries}`;
+      const values = Array.from({ length: batch }, (_, sequence) => (sequence + 1) * queries - 1);
+      const gather = collector(activationsOf[dtype]);
+      gather.call(
+        "last_token",
+        null,
+        { kernel: "embed", shape },
+        { ids: last, table: "normed", out: "last_normed" },
+      );
+      for (const tensor of gather.tensors.values())
+        if (!tensors.has(tensor.name))
+          tensors.set(tensor.name, tensor.name === last ? { ...tensor, values } : tensor);
+      dispatches.push(...gather.dispatches);
+    }
+    const element = activationsOf[dtype];
+    const input = rows < M ? "last_normed" : "normed";
+    for (const piece of pieces) {
+      const weights = `${model.tie_word_embeddings ? "embed_tokens" : "lm_head"}.${piece}`;
+      const padded = Math.ceil(vocabulary.rows / 4) * 4;
+      const offset = (piece * rows * padded * bitsOf[element]) / 8;
+      const shape = { M: rows, N: vocabulary.rows, K: hidden };
+      linear("lm_head", null, weights, shape, input, { tensor: "logits", offset });
+    }
+    const { sampling } = options;
+    if (sampling !== null) {
+      const shape = { rows: batch, columns: vocab, block: vocabulary.rows };
+      if (sampling.kind === "greedy")
+        call("sample", null, { kernel: "argmax", shape }, { logits: "logits", ids: "sampled" });
+      else {
+        const milliTemperature = Math.round(1000 * sampling.temperature);
+        call(
+          "sample",
+          null,
+          { kernel: "sample", shape: { ...shape, milliTemperature, seed: sampling.seed } },
+          { logits: "logits", position: "position", ids: "sampled" },
+        );
+      }
+    }
+  }
+  return { model, options, tensors: [...tensors.values()], dispatches };
+}
+
+/** Every tensor of several passes once, as large as the largest of them needs it. */
+export function mergedTensors(passes: readonly ForwardPass[]): Tensor[] {
+  const merged = new Map<string, Tensor>();
+  for (const tensor of passes.flatMap(({ tensors }) => tensors)) {
+    const known = merged.get(tensor.name);
+    if (known === undefined || known.bytes < tensor.bytes) merged.set(tensor.name, tensor);
+  }
+  return [...merged.values()];
+}
+
+/** Bytes of the KV cache of one token of one sequence, in all layers. */
+export const cacheBytesPerToken = (model: ModelConfig, dtype: DType): number =>
+  (2 * model.num_hidden_layers * model.num_key_value_heads * model.head_dim * bitsOf[cacheOf[dtype]]) / 8;
