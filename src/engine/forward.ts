@@ -9,7 +9,16 @@ import { bytesOf } from "../kernels/kernel";
 import { gridOf } from "../kernels/prelude";
 import type { ForwardOptions } from "../workloads";
 import { type Gpu, guarded } from "./device";
-import { COUNTER, type ForwardPlan, HISTORY, KEYS_WORD, type PlannedDispatch, STAGING } from "./forward_plan";
+import {
+  COUNTER,
+  type ForwardPlan,
+  HISTORY,
+  KEYS_WORD,
+  type PlannedDispatch,
+  STAGING,
+  STAMPS,
+  STAMPS_STAGING,
+} from "./forward_plan";
 import { type ForwardWeights, fillForward } from "./forward_weights";
 import { type Compiled, compile } from "./pipeline";
 
@@ -20,9 +29,11 @@ interface Encoded {
   readonly grid: readonly [number, number];
 }
 
-/** Where timestamps of single dispatches go: two for each. */
-export interface Stamps {
-  readonly queries: GPUQuerySet;
+/** What is timed by the GPU's own clock: a whole pass, or each of its dispatches as a pass of its own. */
+export interface Timed {
+  readonly each: "pass" | "dispatch";
+  /** The number of the first pair of timestamps. */
+  readonly first: number;
 }
 
 export interface PreparedPass {
@@ -31,14 +42,14 @@ export interface PreparedPass {
   /** Dispatches of the GPU: some kernels have several stages. */
   readonly stages: number;
   /**
-   * Encodes the pass for tokens from `position` on, or only its dispatches from number `from` to before `to`. With
-   * `stamps` each dispatch is a compute pass of its own, with timestamps around it. Throws where the cache is too short.
+   * Encodes the pass for tokens from `position` on, or only its dispatches from number `from` to before `to`. Throws
+   * where the cache is too short.
    */
   encode(
     encoder: GPUCommandEncoder,
     position: number,
     part?: { readonly from: number; readonly to: number },
-    stamps?: Stamps,
+    timed?: Timed,
   ): void;
 }
 
@@ -50,6 +61,8 @@ export interface Forward extends ForwardWeights {
   writePrompt(tokens: readonly number[]): void;
   /** Encodes that the tokens sampled last are kept as those of step `step`. */
   keepSampled(encoder: GPUCommandEncoder, step: number): void;
+  /** Seconds at which the first `count` timed passes began and ended by the GPU's clock; null without timestamps. */
+  readStamps(count: number): Promise<{ begin: number; end: number }[] | null>;
   /** The tokens kept for steps up to `steps`, step after step, each for all sequences. */
   readHistory(steps: number): Promise<Uint32Array>;
   /** The tokens sampled last, one of each sequence. */
@@ -60,8 +73,9 @@ export interface Forward extends ForwardWeights {
 }
 
 function usageOf(name: string): GPUBufferUsageFlags {
-  const { COPY_SRC, COPY_DST, MAP_READ, STORAGE, UNIFORM } = GPUBufferUsage;
-  if (name === STAGING) return MAP_READ | COPY_DST;
+  const { COPY_SRC, COPY_DST, MAP_READ, QUERY_RESOLVE, STORAGE, UNIFORM } = GPUBufferUsage;
+  if (name === STAGING || name === STAMPS_STAGING) return MAP_READ | COPY_DST;
+  if (name === STAMPS) return QUERY_RESOLVE | COPY_SRC;
   if (name === COUNTER || name === HISTORY) return COPY_SRC | COPY_DST;
   return name.startsWith("uniform ") ? UNIFORM | COPY_DST : STORAGE | COPY_SRC | COPY_DST;
 }
@@ -94,7 +108,10 @@ export async function prepareForward(
     if (found === undefined) throw new Error(`nothing was allocated for ${name}`);
     return found;
   };
+  const queries =
+    plan.timed > 0 ? device.createQuerySet({ type: "timestamp", count: 2 * plan.timed }) : undefined;
   const destroy = () => {
+    queries?.destroy();
     for (const buffer of buffers.values()) buffer.destroy();
   };
 
@@ -165,7 +182,7 @@ export async function prepareForward(
           options,
           dispatches,
           stages: encoded.reduce((sum, { length }) => sum + length, 0),
-          encode(encoder, begin, { from, to } = { from: 0, to: encoded.length }, stamps) {
+          encode(encoder, begin, { from, to } = { from: 0, to: encoded.length }, timed) {
             const end = begin + options.tokens;
             if (begin < 0 || end > capacity)
               throw new RangeError(`tokens ${begin} to ${end} do not fit into a cache of ${capacity}`);
@@ -174,33 +191,36 @@ export async function prepareForward(
               for (const uniform of counted)
                 encoder.copyBufferToBuffer(counter, 4 * end, uniform, 4 * KEYS_WORD, 4);
             }
-            if (stamps === undefined) {
-              const pass = encoder.beginComputePass();
-              for (let i = from; i < to; i++) dispatchAll(pass, encoded[i]!);
+            const wanted = encoded.slice(from, to);
+            // A pass for all of them, or one for each.
+            const groups = timed?.each === "dispatch" ? wanted.map((stages) => [stages]) : [wanted];
+            groups.forEach((group, i) => {
+              const at = 2 * ((timed?.first ?? 0) + i);
+              const pass = encoder.beginComputePass(
+                timed &&
+                  queries && {
+                    timestampWrites: {
+                      querySet: queries,
+                      beginningOfPassWriteIndex: at,
+                      endOfPassWriteIndex: at + 1,
+                    },
+                  },
+              );
+              for (const stages of group) dispatchAll(pass, stages);
               pass.end();
-              return;
-            }
-            for (let i = from; i < to; i++) {
-              const pass = encoder.beginComputePass({
-                timestampWrites: {
-                  querySet: stamps.queries,
-                  beginningOfPassWriteIndex: 2 * i,
-                  endOfPassWriteIndex: 2 * i + 1,
-                },
-              });
-              dispatchAll(pass, encoded[i]!);
-              pass.end();
-            }
+            });
           },
         };
       }),
     );
 
     /** Copies a part of a buffer to where it can be read. */
-    const read = async (name: string, bytes: number): Promise<ArrayBuffer> => {
-      const staging = bufferOf(STAGING);
+    const read = async (name: string, bytes: number, to = STAGING): Promise<ArrayBuffer> => {
+      const staging = bufferOf(to);
       const size = Math.ceil(bytes / 4) * 4;
       const encoder = device.createCommandEncoder();
+      if (name === STAMPS && queries !== undefined)
+        encoder.resolveQuerySet(queries, 0, size / 8, bufferOf(STAMPS), 0);
       encoder.copyBufferToBuffer(bufferOf(name), 0, staging, 0, size);
       device.queue.submit([encoder.finish()]);
       await gpu.await(staging.mapAsync(GPUMapMode.READ, 0, size), `reading ${name}`);
@@ -221,6 +241,13 @@ export async function prepareForward(
       },
       keepSampled(encoder, step) {
         encoder.copyBufferToBuffer(bufferOf("sampled"), 0, bufferOf(HISTORY), 4 * batch * step, 4 * batch);
+      },
+      async readStamps(count) {
+        if (plan.timed === 0) return null;
+        const stamps = new BigInt64Array(await read(STAMPS, 16 * count, STAMPS_STAGING));
+        // From the first one on: as they are they have more digits than a number holds.
+        const seconds = (at: number) => Number((stamps[at] ?? 0n) - (stamps[0] ?? 0n)) * 1e-9;
+        return Array.from({ length: count }, (_, i) => ({ begin: seconds(2 * i), end: seconds(2 * i + 1) }));
       },
       readHistory: async (steps) => new Uint32Array(await read(HISTORY, 4 * batch * steps)),
       readSampled: async () => new Uint32Array(await read("sampled", 4 * batch), 0, batch),

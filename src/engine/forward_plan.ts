@@ -33,6 +33,8 @@ export interface ForwardPlan {
     readonly dispatches: readonly PlannedDispatch[];
   })[];
   readonly buffers: readonly PlannedBuffer[];
+  /** Passes that can be timed at once by the GPU's own clock: no fewer than steps or dispatches; 0 where that cannot be. */
+  readonly timed: number;
   /** What all buffers take together: exactly what is allocated. */
   readonly bytes: number;
 }
@@ -55,6 +57,12 @@ export const COUNTER = "counter";
 export const HISTORY = "history";
 /** What is read back. */
 export const STAGING = "staging";
+/** Timestamps of a run: 64 bits each, two for each pass that is timed. */
+export const STAMPS = "stamps";
+export const STAMPS_STAGING = "stamps staging";
+
+/** Passes that may be timed before their timestamps are read: a query set holds 4096. */
+const MOST_TIMED = 2048;
 
 /** Index of the number of keys in what attention reads as its uniform. */
 export const KEYS_WORD = kernelOf("attention").fields.indexOf("keys");
@@ -102,6 +110,8 @@ export function planForward(
       `${tooLarge.name} has ${tooLarge.bytes} bytes, and a binding of this device holds ${binding}`,
     );
 
+  const wanted = Math.max(steps, ...planned.map(({ dispatches }) => dispatches.length));
+  const timed = gpu.has("timestamp-query") && wanted <= MOST_TIMED ? wanted : 0;
   const counted = Array.from({ length: capacity + 1 }, (_, i) => i);
   const logits = tensors.find(({ name }) => name === "logits")?.bytes ?? 0;
   const buffers: PlannedBuffer[] = [
@@ -125,8 +135,13 @@ export function planForward(
     { name: COUNTER, role: "control", bytes: whole(4 * counted.length), words: counted },
     { name: HISTORY, role: "control", bytes: whole(4 * batch * Math.max(1, steps)) },
     { name: STAGING, role: "control", bytes: whole(Math.max(logits, 4 * batch * steps)) },
+    ...(timed > 0 ? [STAMPS, STAMPS_STAGING] : []).map((name) => ({
+      name,
+      role: "control" as const,
+      bytes: whole(16 * timed),
+    })),
   ];
-  return { passes: planned, buffers, bytes: buffers.reduce((sum, { bytes }) => sum + bytes, 0) };
+  return { passes: planned, buffers, timed, bytes: buffers.reduce((sum, { bytes }) => sum + bytes, 0) };
 }
 
 /** Bytes by what they are for. */

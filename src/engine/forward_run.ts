@@ -1,0 +1,326 @@
+// Reads a prompt and writes an answer with a whole model, and says how long each step took.
+
+import type { DType } from "../kernels/elements";
+import { median } from "../statistics";
+import {
+  type ForwardOptions,
+  type ForwardPass,
+  type ForwardWork,
+  type Fusions,
+  forward,
+  forwardWork,
+  layersWithin,
+  type ModelConfig,
+  type Sampling,
+} from "../workloads";
+import type { Gpu } from "./device";
+import { type Forward, type PreparedPass, prepareForward } from "./forward";
+import { bytesByRole, type Choose, type ForwardPlan, type PlannedBuffer, planForward } from "./forward_plan";
+import { largestPiece } from "./weights";
+
+/** What to run. */
+export interface ForwardRun {
+  readonly model: ModelConfig;
+  readonly dtype: DType;
+  /** Sequences, all alike. */
+  readonly batch: number;
+  /** Tokens in the KV cache of each sequence before: random numbers, as no speed depends on what they are. */
+  readonly depth: number;
+  /** Tokens of each prompt; from 1 on. */
+  readonly prompt: number;
+  /** Tokens of a prompt that one pass reads at most, as llama.cpp's ubatch: no dispatch gets longer than that makes it. */
+  readonly chunk: number;
+  /** Steps of decode in a row without the CPU; and so many with each token read back. */
+  readonly generate: number;
+  readonly interactive: number;
+  /** How often the prompt is read. */
+  readonly repetitions: number;
+  readonly sampling: Sampling;
+  readonly fused: Fusions;
+  /** Bytes for weights: a larger model's layers take turns with as many as fit. */
+  readonly memory: number;
+}
+
+/** What a run will take, exactly, before any of it is allocated. */
+export interface ForwardMemory {
+  readonly bytes: number;
+  readonly byRole: Readonly<Record<PlannedBuffer["role"], number>>;
+  readonly residentLayers: number;
+  readonly ofLayers: number;
+}
+
+/** Seconds of many steps, one number each, in time order, none dropped. */
+export interface ForwardTimes {
+  /** The GPU's own clock, from the end of one step to the end of the next; or the wall clock, over `grouped` steps each. */
+  readonly clock: "timestamp-query" | "wall";
+  readonly samples: readonly number[];
+  readonly grouped: number;
+  /** All of it by the wall clock, from the first submit to the last completion. */
+  readonly wall: number;
+  readonly steps: number;
+}
+
+export interface ForwardMeasurement {
+  readonly memory: ForwardMemory;
+  /** From the submit of the prompt to its first sampled token on the CPU. */
+  readonly prefill: {
+    readonly secondsToFirstToken: readonly number[];
+    readonly tokens: number;
+    readonly dispatches: number;
+    readonly work: ForwardWork;
+  };
+  /** Steps that follow each other on the GPU. `work` is that of the step in the middle. */
+  readonly decode: ForwardTimes & {
+    readonly dispatches: number;
+    readonly stepsPerSubmit: number;
+    readonly work: ForwardWork;
+  };
+  /** Steps whose token is read back before the next is submitted: seconds from submit to token. */
+  readonly interactive: readonly number[];
+  /** One step, each dispatch timed by itself: longest label first; null without timestamps. Passes cost time: shares count. */
+  readonly breakdown:
+    | readonly {
+        readonly label: string;
+        readonly kernel: string;
+        readonly count: number;
+        readonly seconds: number;
+      }[]
+    | null;
+  /** The tokens of the first sequence that were written: what was computed, not only how fast. */
+  readonly written: readonly number[];
+}
+
+/** No submit is planned to keep the GPU busy much longer: drivers take a device away that does not answer. */
+const SUBMIT_SECONDS = 0.1;
+
+/** Times that a step is taken apart. */
+const BREAKDOWNS = 3;
+
+/** The passes of a run: whole chunks of a prompt, its end with the first token sampled, and a step of decode. */
+export function forwardPasses(
+  gpu: Gpu,
+  { model, dtype, batch, depth, prompt, chunk, generate, interactive, sampling, fused, memory }: ForwardRun,
+): { chunks: number; passes: ForwardPass[] } {
+  const chunks = Math.ceil(prompt / chunk) - 1;
+  const common: Omit<ForwardOptions, "tokens" | "logits" | "sampling" | "from"> = {
+    dtype,
+    batch,
+    capacity: depth + prompt + Math.max(generate, interactive) + 1,
+    fused,
+    residentLayers: layersWithin(model, dtype, memory),
+    largestBinding: largestPiece(gpu),
+  };
+  const end = {
+    ...common,
+    tokens: prompt - chunks * chunk,
+    logits: "last",
+    sampling,
+    from: "prompt",
+  } as const;
+  const step = { ...common, tokens: 1, logits: "last", sampling, from: "sampled" } as const;
+  const passes = [forward(model, step), forward(model, end)];
+  if (chunks > 0)
+    passes.push(forward(model, { ...common, tokens: chunk, logits: "none", sampling: null, from: "prompt" }));
+  return { chunks, passes };
+}
+
+/** What a plan takes. */
+export const memoryOf = (plan: ForwardPlan): ForwardMemory => ({
+  bytes: plan.bytes,
+  byRole: bytesByRole(plan),
+  residentLayers: plan.passes[0]?.options.residentLayers ?? 0,
+  ofLayers: plan.passes[0]?.model.num_hidden_layers ?? 0,
+});
+
+/** The dispatches of a pass in parts, a number of layers each. */
+function partsOf({ dispatches }: PreparedPass, layers: number): { from: number; to: number }[] {
+  const starts = dispatches.flatMap(({ label, layer }, i) =>
+    i === 0 || (label === "qkv_proj" && layer !== null && layer > 0 && layer % layers === 0) ? [i] : [],
+  );
+  return starts.map((from, i) => ({ from, to: starts[i + 1] ?? dispatches.length }));
+}
+
+/**
+ * Runs a model. `onPlan` is told what it takes before any of that is allocated. Throws where the model is not known, its
+ * tensors fit neither bindings nor memory, or what it computes is not finite or not the same each time.
+ */
+export async function runForward(
+  gpu: Gpu,
+  run: ForwardRun,
+  { choose, onPlan = () => {} }: { choose?: Choose; onPlan?: (memory: ForwardMemory) => void } = {},
+): Promise<ForwardMeasurement> {
+  for (const field of ["prompt", "chunk", "generate", "repetitions", "batch"] as const) {
+    if (!Number.isInteger(run[field]) || run[field] < 1)
+      throw new RangeError(`${field} is a whole number from 1, not ${run[field]}`);
+  }
+  const { model, batch, depth, prompt, chunk, generate } = run;
+  const { chunks, passes } = forwardPasses(gpu, run);
+  const plan = planForward(gpu, passes, { steps: generate, ...(choose && { choose }) });
+  const memory = memoryOf(plan);
+  onPlan(memory);
+  const ready = await prepareForward(gpu, plan);
+  try {
+    const [step, end, part] = ready.passes as [PreparedPass, PreparedPass, PreparedPass?];
+    const { device, clock } = gpu;
+    const done = () => gpu.await(device.queue.onSubmittedWorkDone(), "running a model");
+    const submit = (encode: (encoder: GPUCommandEncoder) => void) => {
+      const encoder = device.createCommandEncoder();
+      encode(encoder);
+      device.queue.submit([encoder.finish()]);
+    };
+
+    /** Tokens of all sequences from `from` on, `count` of each. */
+    const tokens = (from: number, count: number) =>
+      Array.from({ length: batch * count }, (_, i) => {
+        const [sequence, at] = [Math.floor(i / count), from + (i % count)];
+        return (sequence * 7919 + at * 31 + 17) % model.vocab_size;
+      });
+
+    /** Reads the prompt, so many layers to a submit; seconds until the first token is on the CPU. */
+    const prefill = async (layers: number): Promise<number> => {
+      const began = clock.now();
+      for (let i = 0; i <= chunks; i++) {
+        const pass = i < chunks && part !== undefined ? part : end;
+        ready.writePrompt(tokens(i * chunk, pass.options.tokens));
+        for (const range of partsOf(pass, layers))
+          submit((encoder) => pass.encode(encoder, depth + i * chunk, range));
+      }
+      await ready.readSampled();
+      return clock.now() - began;
+    };
+
+    // The first time drivers finish compiling; the second tells how many layers a submit may have.
+    await prefill(1);
+    const once = await prefill(1);
+    const layers = Math.max(1, Math.floor((SUBMIT_SECONDS * model.num_hidden_layers * (chunks + 1)) / once));
+    const secondsToFirstToken: number[] = [];
+    for (let i = 0; i < run.repetitions; i++) secondsToFirstToken.push(await prefill(layers));
+
+    const first = depth + prompt;
+    /** Steps `from` to before `to` in one submit. */
+    const steps = (from: number, to: number) =>
+      submit((encoder) => {
+        for (let i = from; i < to; i++) {
+          step.encode(encoder, first + i, undefined, plan.timed > 0 ? { each: "pass", first: i } : undefined);
+          ready.keepSampled(encoder, i);
+        }
+      });
+    /** Writes `count` tokens of each sequence; by the wall clock alone every submit is waited for. */
+    const write = async (count: number, perSubmit: number) => {
+      const walls: number[] = [];
+      const began = clock.now();
+      let before = began;
+      const pending: Promise<unknown>[] = [];
+      for (let from = 0; from < count; from += perSubmit) {
+        // With the GPU's own clock one submit may wait for its turn behind another, so that the GPU never waits.
+        if (plan.timed > 0) await pending.splice(0, Math.max(0, pending.length - 1)).at(-1);
+        steps(from, Math.min(from + perSubmit, count));
+        const finished = done();
+        if (plan.timed > 0) pending.push(finished);
+        else {
+          await finished;
+          walls.push((clock.now() - before) / Math.min(perSubmit, count - from));
+          before = clock.now();
+        }
+      }
+      await Promise.all(pending);
+      return { wall: clock.now() - began, walls };
+    };
+    const warm = Math.min(2, generate);
+    await write(warm, 1);
+    const { wall: warmed } = await write(warm, warm);
+    const stepsPerSubmit = Math.max(1, Math.floor((SUBMIT_SECONDS * warm) / warmed));
+    // Every run begins with the same token.
+    await prefill(layers);
+    const { wall, walls } = await write(generate, stepsPerSubmit);
+    const stamps = await ready.readStamps(generate);
+    const written = await ready.readHistory(generate);
+    const gpuSteps = stamps?.slice(1).map(({ end: at }, i) => at - stamps[i]!.end);
+    const stamped = gpuSteps !== undefined && gpuSteps.length > 0 && gpuSteps.every((seconds) => seconds > 0);
+
+    const [finite] = await ready.readLogits(batch);
+    if (!finite?.every(Number.isFinite)) throw new Error("logits are not finite");
+    await prefill(layers);
+    await write(generate, stepsPerSubmit);
+    const again = await ready.readHistory(generate);
+    const differs = written.findIndex((token, i) => token !== again[i]);
+    if (differs >= 0)
+      throw new Error(
+        `step ${Math.floor(differs / batch)} wrote another token the second time: what was timed was wrong`,
+      );
+
+    const interactive: number[] = [];
+    for (let i = 0; i < run.interactive; i++) {
+      const began = clock.now();
+      submit((encoder) => step.encode(encoder, first + i));
+      await ready.readSampled();
+      interactive.push(clock.now() - began);
+    }
+
+    return {
+      memory,
+      prefill: {
+        secondsToFirstToken,
+        tokens: batch * prompt,
+        dispatches: end.stages + chunks * (part?.stages ?? 0),
+        work: prefillWork(passes, chunks, run),
+      },
+      decode: {
+        clock: stamped ? "timestamp-query" : "wall",
+        samples: stamped ? gpuSteps : plan.timed > 0 ? [wall / generate] : walls,
+        grouped: stamped ? 1 : plan.timed > 0 ? generate : stepsPerSubmit,
+        wall,
+        steps: generate,
+        dispatches: step.stages,
+        stepsPerSubmit,
+        work: forwardWork(passes[0]!, first + Math.floor(generate / 2)),
+      },
+      interactive,
+      breakdown: await breakdown(ready, step, first, submit),
+      written: [...written].filter((_, i) => i % batch === 0),
+    };
+  } finally {
+    ready.destroy();
+  }
+}
+
+/** What reading the whole prompt takes. */
+function prefillWork(
+  passes: readonly ForwardPass[],
+  chunks: number,
+  { depth, chunk }: ForwardRun,
+): ForwardWork {
+  const [, end, part] = passes;
+  const all = Array.from({ length: chunks }, (_, i) => forwardWork(part!, depth + i * chunk));
+  return [forwardWork(end!, depth + chunks * chunk), ...all].reduce((a, b) => ({
+    flops: a.flops + b.flops,
+    weights: a.weights + b.weights,
+    cache: a.cache + b.cache,
+    activations: a.activations + b.activations,
+  }));
+}
+
+/** One step with every dispatch timed by itself, the median of a few, summed up by label. */
+async function breakdown(
+  ready: Forward,
+  step: PreparedPass,
+  position: number,
+  submit: (encode: (encoder: GPUCommandEncoder) => void) => void,
+): Promise<ForwardMeasurement["breakdown"]> {
+  const count = step.dispatches.length;
+  if (ready.plan.timed < count) return null;
+  const runs: number[][] = [];
+  for (let i = 0; i < BREAKDOWNS; i++) {
+    submit((encoder) => step.encode(encoder, position, undefined, { each: "dispatch", first: 0 }));
+    const stamps = await ready.readStamps(count);
+    if (stamps === null) return null;
+    runs.push(stamps.map(({ begin, end }) => Math.max(0, end - begin)));
+  }
+  const labels = new Map<string, { label: string; kernel: string; count: number; seconds: number }>();
+  step.dispatches.forEach(({ label, call }, i) => {
+    const known = labels.get(label) ?? { label, kernel: call.kernel, count: 0, seconds: 0 };
+    const seconds = median(runs.map((run) => run[i] ?? 0));
+    labels.set(label, { ...known, count: known.count + 1, seconds: known.seconds + seconds });
+  });
+  return [...labels.values()].sort((a, b) => b.seconds - a.seconds);
+}
