@@ -132,7 +132,7 @@ export const memoryOf = (plan: ForwardPlan): ForwardMemory => ({
   ofLayers: plan.passes[0]?.model.num_hidden_layers ?? 0,
 });
 
-/** The dispatches of a pass in parts, a number of layers each. */
+/** The dispatches of a pass in parts, a number of layers each, the last one with what comes after them. */
 function partsOf({ dispatches }: PreparedPass, layers: number): { from: number; to: number }[] {
   const starts = dispatches.flatMap(({ label, layer }, i) =>
     i === 0 || (label === "qkv_proj" && layer !== null && layer > 0 && layer % layers === 0) ? [i] : [],
@@ -169,6 +169,24 @@ export async function runForward(
       device.queue.submit([encoder.finish()]);
     };
 
+    /**
+     * Does work that submits, one piece after another, with no more than two under way: the GPU never waits, and no wait
+     * is for more than that.
+     */
+    const paced = async (pieces: readonly (() => void)[]) => {
+      let before: Promise<unknown> | undefined;
+      let latest: Promise<unknown> | undefined;
+      for (const piece of pieces) {
+        await before;
+        piece();
+        [before, latest] = [latest, done()];
+        // Whoever ends meanwhile leaves it unawaited.
+        latest.catch(() => {});
+      }
+      await before;
+      await latest;
+    };
+
     /** Tokens of all sequences from `from` on, `count` of each. */
     const tokens = (from: number, count: number) =>
       Array.from({ length: batch * count }, (_, i) => {
@@ -179,12 +197,14 @@ export async function runForward(
     /** Reads the prompt, so many layers to a submit; seconds until the first token is on the CPU. */
     const prefill = async (layers: number): Promise<number> => {
       const began = clock.now();
-      for (let i = 0; i <= chunks; i++) {
+      const pieces = Array.from({ length: chunks + 1 }, (_, i) => {
         const pass = i < chunks && part !== undefined ? part : end;
-        ready.writePrompt(tokens(i * chunk, pass.options.tokens));
-        for (const range of partsOf(pass, layers))
+        return partsOf(pass, layers).map((range, at) => () => {
+          if (at === 0) ready.writePrompt(tokens(i * chunk, pass.options.tokens));
           submit((encoder) => pass.encode(encoder, depth + i * chunk, range));
-      }
+        });
+      });
+      await paced(pieces.flat());
       await ready.readSampled();
       return clock.now() - began;
     };
@@ -210,20 +230,26 @@ export async function runForward(
       const walls: number[] = [];
       const began = clock.now();
       let before = began;
-      const pending: Promise<unknown>[] = [];
-      for (let from = 0; from < count; from += perSubmit) {
-        // With the GPU's own clock one submit may wait for its turn behind another, so that the GPU never waits.
-        if (plan.timed > 0) await pending.splice(0, Math.max(0, pending.length - 1)).at(-1);
-        steps(from, Math.min(from + perSubmit, count));
-        const finished = done();
-        if (plan.timed > 0) pending.push(finished);
-        else {
-          await finished;
-          walls.push((clock.now() - before) / Math.min(perSubmit, count - from));
+      const pieces = Array.from({ length: Math.ceil(count / perSubmit) }, (_, i) => {
+        const from = i * perSubmit;
+        return { from, to: Math.min(from + perSubmit, count) };
+      });
+      if (plan.timed > 0)
+        await paced(
+          pieces.map(
+            ({ from, to }) =>
+              () =>
+                steps(from, to),
+          ),
+        );
+      else {
+        for (const { from, to } of pieces) {
+          steps(from, to);
+          await done();
+          walls.push((clock.now() - before) / (to - from));
           before = clock.now();
         }
       }
-      await Promise.all(pending);
       return { wall: clock.now() - began, walls };
     };
     const warm = Math.min(2, generate);
