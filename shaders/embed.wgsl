@@ -3,7 +3,9 @@
 // A table too large for one binding comes in pieces of `vocab` rows: this is number `piece`, counted from 1. Tokens
 // of other pieces are left alone. Each thread takes one vec4.
 //
-// Prelude: elem, THREADS.
+// Where SCALED is 1 they are multiplied by √hidden, as Gemma has it.
+//
+// Prelude: elem, THREADS, SCALED.
 
 struct Shape { tokens: u32, vocab: u32, hidden: u32, piece: u32 }
 
@@ -26,5 +28,9 @@ fn main(
   let first = (shape.piece - 1u) * shape.vocab;
   // Below the first this wraps around, and is large as well.
   if (id - first >= shape.vocab) { return; }
-  out[at] = table[(id - first) * words + at % words];
+  var word = table[(id - first) * words + at % words];
+  for (var once = 0u; once < SCALED; once++) { // unroll
+    word = vec4<elem>(vec4f(word) * sqrt(f32(shape.hidden)));
+  }
+  out[at] = word;
 }

@@ -1,7 +1,7 @@
 // Rows of an embedding table by their numbers, like embed.wgsl, where the table is whole numbers in blocks of 32 with
 // a scale per block: four neighbours are unpacked with one shift (see elements.ts).
 //
-// Prelude: elem, THREADS, BITS (4 or 8).
+// Prelude: elem, THREADS, SCALED as there, BITS (4 or 8).
 
 struct Shape { tokens: u32, vocab: u32, hidden: u32, piece: u32 }
 
@@ -33,5 +33,9 @@ fn main(
   let blocks = shape.hidden / 32u;
   let scale_at = (id - first) * ((blocks + 3u) / 4u * 4u) + at % words / 8u;
   let scale = unpack2x16float(scales[scale_at / 2u] >> (16u * (scale_at % 2u))).x;
-  out[at] = vec4<elem>(vec4f(quants) * scale);
+  var word = vec4f(quants) * scale;
+  for (var once = 0u; once < SCALED; once++) { // unroll
+    word *= sqrt(f32(shape.hidden));
+  }
+  out[at] = vec4<elem>(word);
 }

@@ -1,8 +1,8 @@
 // What is done to each number by itself: a residual connection alone, and the activation of a gated feed-forward layer
 // where the products are too large to have it built in.
 
+import activationWgsl from "../../shaders/activation.wgsl?raw";
 import addWgsl from "../../shaders/add.wgsl?raw";
-import siluMulWgsl from "../../shaders/silu_mul.wgsl?raw";
 import { activationsOf, type DType, roundoff } from "./elements";
 import { type Kernel, type Operand, pick, preludeFor, trafficOf, type Variant } from "./kernel";
 
@@ -15,6 +15,7 @@ const fours = (
   shader: string,
   wgsl: string,
   binds: readonly string[],
+  flags: Readonly<Record<string, number>> = {},
 ): Variant<ElementwiseShape, ElementwiseTuning> => ({
   shaders: { [shader]: wgsl },
   space: { THREADS: [16, 32, 64, 128, 256] },
@@ -24,7 +25,7 @@ const fours = (
   stages: ({ THREADS }, { rows, columns }, dtype) => [
     {
       shader,
-      prelude: preludeFor(activationsOf[dtype], { THREADS }),
+      prelude: preludeFor(activationsOf[dtype], { THREADS, ...flags }),
       workgroups: Math.ceil((rows * Math.ceil(columns / 4)) / THREADS),
       binds,
     },
@@ -76,28 +77,39 @@ export const add: Kernel<ElementwiseShape> = {
   tolerance: () => roundoff.f32,
 };
 
-const siluOperands = ({ rows, columns }: ElementwiseShape, dtype: DType): Operand[] => [
+const gatedOperands = ({ rows, columns }: ElementwiseShape, dtype: DType): Operand[] => [
   operand("gated", "activations", rows, 2 * columns, dtype),
   operand("y", "output", rows, columns, dtype),
 ];
 
-/** y = SiLU(gate) ∘ up, the activation of a gated feed-forward layer; `swiglu` is the same with the products before it. */
-export const silu_mul: Kernel<ElementwiseShape> = {
+/** The activation of a gated feed-forward layer, `of` the first half of a row times the second. */
+const gatedBy = (
+  name: string,
+  GELU: 0 | 1,
+  { flops, of }: { readonly flops: number; of(gate: number): number },
+): Kernel<ElementwiseShape> => ({
   ...common,
-  variants: { fours: fours("silu_mul", siluMulWgsl, ["gated", "y"]) },
-  impossible: ({ columns }) => (columns % 4 === 0 ? undefined : "silu_mul's columns are a multiple of 4"),
-  operands: siluOperands,
-  /** An exponential, a sum, a quotient and a product. */
+  variants: { fours: fours("activation", activationWgsl, ["gated", "y"], { GELU }) },
+  impossible: ({ columns }) => (columns % 4 === 0 ? undefined : `${name}'s columns are a multiple of 4`),
+  operands: gatedOperands,
   work: (shape, dtype) => ({
-    flops: 4 * shape.rows * shape.columns,
-    bytes: traffic(siluOperands(shape, dtype)),
+    flops: flops * shape.rows * shape.columns,
+    bytes: traffic(gatedOperands(shape, dtype)),
   }),
   reference: (shape, [gated], row, columns) =>
     columns.map((column) => {
-      const gate = gated!(row, column);
-      const value = (gate / (1 + Math.exp(-gate))) * gated!(row, shape.columns + column);
+      const value = of(gated!(row, column)) * gated!(row, shape.columns + column);
       return { value, magnitude: Math.abs(value) };
     }),
   // exp() may be off by 3 + 2|x| ULP and a quotient by 2.5 (WGSL 15.7.4).
   tolerance: () => 16 * roundoff.f32,
-};
+});
+
+/** y = SiLU(gate) ∘ up; `swiglu` is the same with the products before it. An exponential, a sum, a quotient, a product. */
+export const silu_mul = gatedBy("silu_mul", 0, { flops: 4, of: (gate) => gate / (1 + Math.exp(-gate)) });
+
+/** y = GELU(gate) ∘ up with GELU by its tanh, as in Gemma (GeGLU: Shazeer, arXiv 2002.05202). */
+export const gelu_mul = gatedBy("gelu_mul", 1, {
+  flops: 9,
+  of: (gate) => (gate / 2) * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (gate + 0.044715 * gate ** 3))),
+});

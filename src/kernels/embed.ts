@@ -38,6 +38,7 @@ const rowOf = ({ vocab, piece }: EmbedShape, id: number): number | undefined =>
 function variant(
   shader: string,
   wgsl: string,
+  SCALED: 0 | 1,
   unfit: (dtype: DType) => string | undefined,
   scales: string[],
 ) {
@@ -55,7 +56,7 @@ function variant(
       return [
         {
           shader,
-          prelude: preludeFor(activationsOf[dtype], { THREADS, ...bits }),
+          prelude: preludeFor(activationsOf[dtype], { THREADS, SCALED, ...bits }),
           workgroups: Math.ceil((shape.tokens * words(shape)) / THREADS),
           binds: ["ids", "table", ...scales, "out"],
         },
@@ -71,19 +72,20 @@ function variant(
   return found;
 }
 
-/** out[t] = table[ids[t]]: where a forward pass begins. Tokens of other pieces of the table are left alone. */
-export const embed: Kernel<EmbedShape> = {
+const embedding = (SCALED: 0 | 1): Kernel<EmbedShape> => ({
   fields: ["tokens", "vocab", "hidden", "piece"],
   variants: {
     floats: variant(
       "embed",
       floatsWgsl,
+      SCALED,
       (dtype) => (quantsOf[dtype] === undefined ? undefined : "its weights are floats"),
       [],
     ),
     quants: variant(
       "embed_quants",
       quantsWgsl,
+      SCALED,
       (dtype) => (quantsOf[dtype] === undefined ? "its weights are whole numbers" : undefined),
       ["scales"],
     ),
@@ -97,17 +99,25 @@ export const embed: Kernel<EmbedShape> = {
   /** A row of the table for each token, as if no two were alike. */
   work(shape, dtype) {
     const bytes = operands({ ...shape, vocab: shape.tokens }, dtype).map(trafficOf);
-    return { flops: 0, bytes: bytes.reduce((a, b) => a + b) };
+    return { flops: SCALED * shape.tokens * shape.hidden, bytes: bytes.reduce((a, b) => a + b) };
   },
   untouched: (shape, [ids], row) => rowOf(shape, ids!(0, row)) === undefined,
   products: () => 1,
   reference(shape, [ids, table, scales], row, columns) {
     const at = rowOf(shape, ids!(0, row)) ?? Number.NaN;
     const weights = weightsOf(table!, scales);
+    const scale = SCALED === 1 ? Math.sqrt(shape.hidden) : 1;
     return columns.map((column) => {
-      const value = weights(at, column);
+      const value = weights(at, column) * scale;
       return { value, magnitude: Math.abs(value) || 1 };
     });
   },
-  tolerance: (_shape, dtype) => (quantsOf[dtype] === undefined ? 0 : roundoff.f32),
-};
+  // sqrt() is as good as 1 / inverseSqrt(), which may be off by 2 ULP (WGSL 15.7.4).
+  tolerance: (_shape, dtype) => (Number(quantsOf[dtype] !== undefined) + 6 * SCALED) * roundoff.f32,
+});
+
+/** out[t] = table[ids[t]]: where a forward pass begins. Tokens of other pieces of the table are left alone. */
+export const embed = embedding(0);
+
+/** The same times √hidden, as Gemma's embeddings are. */
+export const scaled_embed = embedding(1);

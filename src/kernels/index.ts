@@ -4,8 +4,8 @@ import { attention } from "./attention";
 import { copy } from "./copy";
 import { dot } from "./dot";
 import type { DType } from "./elements";
-import { add, silu_mul } from "./elementwise";
-import { embed } from "./embed";
+import { add, gelu_mul, silu_mul } from "./elementwise";
+import { embed, scaled_embed } from "./embed";
 import { empty } from "./empty";
 import { fill } from "./fill";
 import { fma } from "./fma";
@@ -26,11 +26,13 @@ export const kernels = {
   swiglu,
   attention,
   embed,
+  scaled_embed,
   rms_norm,
   add_rms_norm,
   rope,
   norm_rope,
   silu_mul,
+  gelu_mul,
   add,
   argmax,
   sample,

@@ -24,6 +24,20 @@ const rotated = (shape: [number, number, number, number, number, number]) => {
   const [batch, queries, heads, kvHeads, headDim, capacity] = shape;
   return { batch, queries, heads, kvHeads, headDim, capacity };
 };
+const embeddings = [
+  { tokens: 1, vocab: 1, hidden: 1, piece: 1 },
+  { tokens: 7, vocab: 101, hidden: 67, piece: 1 },
+  { tokens: 29, vocab: 53, hidden: 20, piece: 2 },
+  { tokens: 7, vocab: 101, hidden: 96, piece: 1 },
+  { tokens: 29, vocab: 53, hidden: 352, piece: 2 },
+];
+
+const gates = [
+  { rows: 1, columns: 4 },
+  { rows: 3, columns: 68 },
+  { rows: 130, columns: 20 },
+];
+
 const rotations = [
   rotated([1, 1, 1, 1, 4, 1]),
   rotated([1, 1, 9, 3, 64, 77]),
@@ -74,13 +88,8 @@ const shapes: Record<KernelName, readonly AnyShape[]> = {
     heads([1, 70, 150, 2, 1, 16, 33]),
     heads([1, 1, 300, 4, 1, 256, 100]),
   ],
-  embed: [
-    { tokens: 1, vocab: 1, hidden: 1, piece: 1 },
-    { tokens: 7, vocab: 101, hidden: 67, piece: 1 },
-    { tokens: 29, vocab: 53, hidden: 20, piece: 2 },
-    { tokens: 7, vocab: 101, hidden: 96, piece: 1 },
-    { tokens: 29, vocab: 53, hidden: 352, piece: 2 },
-  ],
+  embed: embeddings,
+  scaled_embed: embeddings,
   rms_norm: [
     { rows: 1, columns: 1, nanoEpsilon: 1000 },
     { rows: 3, columns: 67, nanoEpsilon: 10_000 },
@@ -95,11 +104,8 @@ const shapes: Record<KernelName, readonly AnyShape[]> = {
   ],
   rope: rotations,
   norm_rope: rotations.map((shape) => ({ ...shape, nanoEpsilon: 10_000_000 })),
-  silu_mul: [
-    { rows: 1, columns: 4 },
-    { rows: 3, columns: 68 },
-    { rows: 130, columns: 20 },
-  ],
+  silu_mul: gates,
+  gelu_mul: gates,
   add: [
     { rows: 1, columns: 1 },
     { rows: 3, columns: 67 },

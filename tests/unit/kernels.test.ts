@@ -36,7 +36,9 @@ const calls: Call[] = [
     kernel: "norm_rope",
     shape: { batch: 2, queries: 3, heads: 4, kvHeads: 2, headDim: 8, capacity: 5, nanoEpsilon: 1000 },
   },
+  { kernel: "scaled_embed", shape: { tokens: 3, vocab: 7, hidden: 20, piece: 1 } },
   { kernel: "silu_mul", shape: { rows: 3, columns: 20 } },
+  { kernel: "gelu_mul", shape: { rows: 3, columns: 20 } },
   { kernel: "add", shape: { rows: 3, columns: 20 } },
   { kernel: "argmax", shape: { rows: 3, columns: 7, block: 4 } },
   { kernel: "sample", shape: { rows: 3, columns: 7, block: 4, milliTemperature: 700, seed: 5 } },
@@ -70,7 +72,9 @@ describe("work, by hand", () => {
     // Six tokens of eight heads of 8, the bias of one, three positions, and the same eight heads written.
     [callOf("rope"), 3 * 6 * 6 * 8, 4 * (6 * 64 + 64 + 3 * 8 + 1 + 6 * 64)],
     [callOf("norm_rope"), 3 * 6 * 6 * 8, 4 * (6 * 64 + 64 + 3 * 8 + 1 + 2 * 8 + 6 * 64)],
+    [callOf("scaled_embed"), 3 * 20, 4 * (3 + 3 * 20 + 3 * 20)],
     [callOf("silu_mul"), 4 * 3 * 20, 4 * 3 * 3 * 20],
+    [callOf("gelu_mul"), 9 * 3 * 20, 4 * 3 * 3 * 20],
     [callOf("add"), 3 * 20, 4 * 3 * 3 * 20],
     [callOf("argmax"), 3 * 7, 4 * (3 * 7 + 3)],
     [callOf("sample"), 3 * 3 * 7, 4 * (3 * 7 + 1 + 3)],
@@ -99,6 +103,7 @@ describe("work, by hand", () => {
           fill: wide,
           // Tokens, positions and angles are not in the type.
           embed: (wide + 4 * 3) / 2,
+          scaled_embed: (wide + 4 * 3) / 2,
           rope: (wide + 4 * (3 * 8 + 1)) / 2,
           norm_rope: (wide + 4 * (3 * 8 + 1)) / 2,
           argmax: (wide + 4 * 3) / 2,
@@ -276,6 +281,16 @@ describe("references, by hand", () => {
     });
   });
 
+  test("scaled_embed multiplies by the root of its columns, gelu_mul gates by GELU", () => {
+    const call: Call = { kernel: "scaled_embed", shape: { tokens: 1, vocab: 1, hidden: 4, piece: 1 } };
+    expect(values(call, [matrix([0]), matrix([1, 2, 3, 4])], 0, [0, 3])).toEqual([2, 8]);
+    const gated = matrix([0, 1, -1, 30, 5, 1, 1, 2]);
+    const gelu: Call = { kernel: "gelu_mul", shape: { rows: 1, columns: 4 } };
+    // By the tanh it is 0.841192 at 1, where the Gaussian's own distribution gives 0.841345.
+    const rounded = values(gelu, [gated], 0, [0, 1, 2, 3]).map((value) => Number(value.toFixed(6)));
+    expect(rounded).toEqual([0, 0.841192, -0.158808, 60]);
+  });
+
   test("silu_mul gates the second half of a row by the first, add adds", () => {
     const gated = matrix([0, 1, 2, -1, 5, 6, 7, 8]);
     const call: Call = { kernel: "silu_mul", shape: { rows: 1, columns: 4 } };
@@ -407,6 +422,7 @@ const blocked: Partial<Record<KernelName, AnyShape>> = {
   matvec: { M: 3, N: 7, K: 64 },
   swiglu: { M: 3, N: 7, K: 64 },
   embed: { tokens: 3, vocab: 7, hidden: 64, piece: 1 },
+  scaled_embed: { tokens: 3, vocab: 7, hidden: 64, piece: 1 },
 };
 
 describe.each(names)("%s", (name) => {

@@ -123,13 +123,40 @@ export const transformerFaults: readonly FaultGroup[] = [
   },
   {
     kernel: "silu_mul",
+    shader: "activation",
     shape: { rows: 3, columns: 68 },
     tunings: /threads/,
     plants: [
-      ["gate and other swapped", "(1 + exp(min(-gate", "(1 + exp(min(-up"],
-      ["no gate", "gate / (1 + exp(min(-gate, vec4f(80)))) * up", "gate * up"],
+      ["gate and other swapped", "exp(min(-steep", "exp(min(-up"],
+      ["no gate", "gate / (1 + exp(min(-steep, vec4f(80)))) * up", "gate * up"],
       ["rows of one width", "row * 2u * words + words", "row * words + words"],
     ],
+  },
+  {
+    kernel: "gelu_mul",
+    shader: "activation",
+    shape: { rows: 3, columns: 68 },
+    tunings: /threads/,
+    plants: [
+      ["SiLU in its place", "steep = 1.5957691216 * (gate + 0.044715 * gate * gate * gate);", ""],
+      ["no cube", "gate + 0.044715 * gate * gate * gate", "gate"],
+      ["half as steep", "1.5957691216", "0.7978845608"],
+    ],
+  },
+  {
+    kernel: "scaled_embed",
+    shader: "embed",
+    shape: { tokens: 29, vocab: 53, hidden: 20, piece: 1 },
+    tunings: /threads$/,
+    plants: [["not scaled", "sqrt(f32(shape.hidden))", "1"]],
+  },
+  {
+    kernel: "scaled_embed",
+    shader: "embed_quants",
+    dtype: "q8_0",
+    shape: { tokens: 29, vocab: 53, hidden: 96, piece: 1 },
+    tunings: /unpacked$/,
+    plants: [["not scaled", "sqrt(f32(shape.hidden))", "1"]],
   },
   {
     kernel: "add",
