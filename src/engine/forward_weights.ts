@@ -6,7 +6,14 @@ import { f16Bits, f16Value } from "../kernels/f16";
 import { type Matrix, strideOf } from "../kernels/kernel";
 import { weightsOf } from "../kernels/product";
 import { randomAt } from "../kernels/random";
-import { type ModelConfig, ropeAngles, type Tensor } from "../workloads";
+import {
+  decoderOf,
+  inverseFrequencies,
+  localFrequencies,
+  type ModelConfig,
+  ropeAngles,
+  type Tensor,
+} from "../workloads";
 import type { Gpu } from "./device";
 import { fillBuffer } from "./fill";
 
@@ -27,12 +34,23 @@ const rms = ({ element }: Tensor): number => {
 const gainOf = (model: ModelConfig, matrix: Tensor): number =>
   1 / (rms(matrix) * Math.sqrt(model.hidden_size));
 
-/** An element of a vector, by what the vector is for. */
-function vectorAt(name: string, gain: number, seed: number, index: number): number {
+/**
+ * What the elements of a vector are around, by what it is for: what is turned is of unit size, what is added to
+ * embeddings of their size, which Gemma makes larger, and what is projected so large that it comes out of unit size.
+ */
+function sizeOf(name: string, model: ModelConfig, matrix: Tensor): number {
+  if (name.endsWith("norms")) return 1;
+  const added = /\.post_feedforward_layernorm$/.test(name) || /\.post_attention_layernorm$/.test(name);
+  return added && decoderOf(model).postNorms
+    ? rms(matrix) * Math.sqrt(model.hidden_size)
+    : gainOf(model, matrix);
+}
+
+/** An element of a vector: around its size, but for biases, which are around zero. */
+function vectorAt(name: string, size: number, seed: number, index: number): number {
   const random = randomAt(seed, index);
   if (name === "no_bias") return 0;
-  if (name.endsWith("bias")) return random;
-  return (name.endsWith("norms") ? 1 : gain) * (1 + random / 2);
+  return name.endsWith("bias") ? random : size * (1 + random / 2);
 }
 
 /** A stream of random numbers for each name (FNV-1a): what else is in memory does not matter. */
@@ -59,7 +77,6 @@ export async function fillForward(
   const stored = new Map<string, Matrix>();
   const { queue } = gpu.device;
   const someMatrix = tensors.find(({ role, name }) => role === "matrix" && !name.endsWith(".scales"));
-  const gain = someMatrix === undefined ? 1 : gainOf(model, someMatrix);
   for (const { name, role, rows, columns, element, values } of tensors) {
     const buffer = bufferOf(name);
     const stream = streamOf(seed, name);
@@ -69,8 +86,9 @@ export async function fillForward(
       if (role === "matrix")
         stored.set(name, (row, column) => storedAt(element, stream, row * stride + column));
     } else if (role === "vector") {
+      const size = someMatrix === undefined ? 1 : sizeOf(name, model, someMatrix);
       const at: Matrix = (row, column) => {
-        const value = vectorAt(name, gain, stream, row * stride + column);
+        const value = vectorAt(name, size, stream, row * stride + column);
         return element === "f16" ? f16Value(f16Bits(value)) : Math.fround(value);
       };
       stored.set(name, at);
@@ -82,7 +100,8 @@ export async function fillForward(
         }
       }
       queue.writeBuffer(buffer, 0, data);
-    } else if (name === "angles") queue.writeBuffer(buffer, 0, ropeAngles(model, rows));
+    } else if (name === "angles") queue.writeBuffer(buffer, 0, ropeAngles(inverseFrequencies(model), rows));
+    else if (name === "angles.local") queue.writeBuffer(buffer, 0, ropeAngles(localFrequencies(model), rows));
     else if (values !== undefined) queue.writeBuffer(buffer, 0, Uint32Array.from(values));
   }
   return {

@@ -7,24 +7,51 @@ export interface Decoder {
   readonly qkvBias: boolean;
   /** Whether each head of queries and keys is normed before it is turned. */
   readonly qkNorm: boolean;
+  /** What gates a feed-forward layer: SwiGLU or GeGLU. */
+  readonly activation: "silu" | "gelu";
+  /** Whether embeddings are multiplied by √hidden_size. */
+  readonly scaledEmbedding: boolean;
+  /** Whether what attention and the feed-forward layer give is normed before it is added. */
+  readonly postNorms: boolean;
+  /** Whether local layers are turned with a theta of their own. */
+  readonly localTheta: boolean;
   /** Added to the mean of the squares in every norm, in billionths. */
   readonly nanoEpsilon: number;
 }
 
-type Traits = Pick<Decoder, "qkvBias" | "qkNorm">;
+type Traits = Omit<Decoder, "nanoEpsilon">;
 
-/** By `model_type`. Llama's projections can have biases, and then the one back has one too. */
-const architectures: Readonly<Record<string, Traits>> = {
-  llama: { qkvBias: false, qkNorm: false },
-  mistral: { qkvBias: false, qkNorm: false },
-  qwen2: { qkvBias: true, qkNorm: false },
-  qwen3: { qkvBias: false, qkNorm: true },
+const llama: Traits = {
+  qkvBias: false,
+  qkNorm: false,
+  activation: "silu",
+  scaledEmbedding: false,
+  postNorms: false,
+  localTheta: false,
 };
 
-/** What is known of architectures that are not computed. */
-const reasons: Readonly<Record<string, string>> = {
-  gemma3_text:
-    "gemma3_text has four norms in a layer that add one to their weights, scales its embeddings, and turns local and global layers differently",
+/**
+ * By `model_type`. Gemma stores what its norms multiply by less one; here it is stored whole.
+ */
+const architectures: Readonly<Record<string, Traits>> = {
+  llama,
+  mistral: llama,
+  qwen2: { ...llama, qkvBias: true },
+  qwen3: { ...llama, qkNorm: true },
+  gemma3_text: {
+    ...llama,
+    qkNorm: true,
+    activation: "gelu",
+    scaledEmbedding: true,
+    postNorms: true,
+    localTheta: true,
+  },
+};
+
+/** What an activation is called in a config. */
+const hiddenAct: Readonly<Record<Decoder["activation"], string>> = {
+  silu: "silu",
+  gelu: "gelu_pytorch_tanh",
 };
 
 /** Why the forward pass cannot compute a model, or undefined. Names the field that is missing or wrong. */
@@ -32,16 +59,19 @@ export function whyNoForward(model: ModelConfig): string | undefined {
   const traits = Object.hasOwn(architectures, model.model_type) ? architectures[model.model_type] : undefined;
   if (traits === undefined) {
     const known = Object.keys(architectures).join(", ");
-    return (
-      (Object.hasOwn(reasons, model.model_type) ? reasons[model.model_type] : undefined) ??
-      `model_type ${JSON.stringify(model.model_type.slice(0, 40))} is not known: ${known} are`
-    );
+    return `model_type ${JSON.stringify(model.model_type.slice(0, 40))} is not known: ${known} are`;
   }
   const missing = (["hidden_act", "rms_norm_eps", "rope_theta"] as const).find(
     (field) => model[field] === undefined,
   );
   if (missing !== undefined) return `${missing} is missing`;
-  if (model.hidden_act !== "silu") return `hidden_act is ${model.hidden_act}: only silu is known`;
+  const activation = hiddenAct[traits.activation];
+  if (model.hidden_act !== activation)
+    return `hidden_act is ${model.hidden_act}: ${model.model_type} is known with ${activation}`;
+  if (traits.localTheta && model.sliding_window !== undefined && model.rope_local_base_freq === undefined)
+    return "rope_local_base_freq is missing";
+  if ((model.query_pre_attn_scalar ?? model.head_dim) !== model.head_dim)
+    return "query_pre_attn_scalar is another one than head_dim";
   if (model.attention_bias === true) return "attention_bias: a bias after attention is not known";
   if (model.head_dim % 4 !== 0) return "head_dim must be a multiple of 4";
   return model.num_attention_heads % model.num_key_value_heads === 0

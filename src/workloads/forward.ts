@@ -106,7 +106,7 @@ const roleOf = (name: string): TensorRole => {
   if (/^(layers\.\d+\.(k|v))$/.test(name)) return "cache";
   if (/proj|embed_tokens|lm_head/.test(name)) return "matrix";
   if (/norm$|bias$|norms$/.test(name) && name !== "normed") return "vector";
-  if (/^(angles|last\..*)$/.test(name)) return "table";
+  if (/^(angles(\.local)?|last\..*)$/.test(name)) return "table";
   return ["position", "prompt", "sampled"].includes(name) ? "state" : "activations";
 };
 
@@ -182,6 +182,7 @@ function assertOptions(model: ModelConfig, options: ForwardOptions): void {
  *   layers.i.*norm, *bias, norm                  vectors; `no_bias` is zero
  *   layers.i.k, layers.i.v                       the KV cache, (batch · kvHeads · capacity, head_dim)
  *   last.bxn                                     the rows of the last tokens of b sequences of n
+ *   angles, angles.local                         cosines and sines of every position
  *   position                                     where the first of the new tokens stands, in every sequence
  *   prompt, sampled                              tokens, sequence by sequence
  *   logits                                       block by block of the vocabulary, each with all rows
@@ -232,22 +233,25 @@ export function forward(model: ModelConfig, options: ForwardOptions): ForwardPas
     call(
       "embed_tokens",
       null,
-      { kernel: "embed", shape: { tokens: M, vocab: vocabulary.rows, hidden, piece: piece + 1 } },
+      {
+        kernel: decoder.scaledEmbedding ? "scaled_embed" : "embed",
+        shape: { tokens: M, vocab: vocabulary.rows, hidden, piece: piece + 1 },
+      },
       { ids: options.from, table: `embed_tokens.${piece}`, out: "residual.0" },
     );
   }
   // The residual goes back and forth between two tensors: no call reads and writes the same one.
   let residual = 0;
   /** Adds what a block has left in `delta`, and norms the sum for the next one. */
-  const connect = (label: string, layer: number | null, weight: string) => {
+  const connect = (label: string, layer: number | null, weight: string, delta = "delta") => {
     const [x, sum] = [`residual.${residual}`, `residual.${1 - residual}`];
     residual = 1 - residual;
     if (fused.addNorm) {
       const shape = { rows: M, columns: hidden, nanoEpsilon };
-      call(label, layer, { kernel: "add_rms_norm", shape }, { x, y: "delta", weight, sum, normed: "normed" });
+      call(label, layer, { kernel: "add_rms_norm", shape }, { x, y: delta, weight, sum, normed: "normed" });
       return;
     }
-    call("residual", layer, { kernel: "add", shape: { rows: M, columns: hidden } }, { x, y: "delta", sum });
+    call("residual", layer, { kernel: "add", shape: { rows: M, columns: hidden } }, { x, y: delta, sum });
     norm(label, layer, weight, sum);
   };
 
@@ -261,7 +265,7 @@ export function forward(model: ModelConfig, options: ForwardOptions): ForwardPas
     const turned = {
       qkv: "qkv",
       bias: decoder.qkvBias ? at("qkv_bias") : "no_bias",
-      angles: "angles",
+      angles: decoder.localTheta && layerWindow(model, layer) !== undefined ? "angles.local" : "angles",
       position: "position",
       q: "q",
       k,
@@ -284,10 +288,13 @@ export function forward(model: ModelConfig, options: ForwardOptions): ForwardPas
       { q: "q", k, v, o: "attended" },
     );
     linear("o_proj", layer, at("o_proj"), { M, N: hidden, K: heads * headDim }, "attended", "delta");
-    connect("post_attention_layernorm", layer, at("post_attention_layernorm"));
+    if (decoder.postNorms) {
+      norm("post_attention_layernorm", layer, at("post_attention_layernorm"), "delta", "block");
+      connect("pre_feedforward_layernorm", layer, at("pre_feedforward_layernorm"), "block");
+    } else connect("post_attention_layernorm", layer, at("post_attention_layernorm"));
 
     const gateUp = at("gate_up_proj");
-    if (fused.gateUp && M <= MATVEC_MAX_M) {
+    if (fused.gateUp && M <= MATVEC_MAX_M && decoder.activation === "silu") {
       const shape = { M, N: intermediate, K: hidden };
       call("gate_up_proj", layer, { kernel: "swiglu", shape }, { x: "normed", w: gateUp, y: "activated" });
     } else {
@@ -295,15 +302,21 @@ export function forward(model: ModelConfig, options: ForwardOptions): ForwardPas
       call(
         "activation",
         layer,
-        { kernel: "silu_mul", shape: { rows: M, columns: intermediate } },
+        {
+          kernel: decoder.activation === "silu" ? "silu_mul" : "gelu_mul",
+          shape: { rows: M, columns: intermediate },
+        },
         { gated: "gated", y: "activated" },
       );
     }
     linear("down_proj", layer, at("down_proj"), { M, N: hidden, K: intermediate }, "activated", "delta");
+    const block = decoder.postNorms ? "block" : "delta";
+    if (decoder.postNorms)
+      norm("post_feedforward_layernorm", layer, at("post_feedforward_layernorm"), "delta", block);
     if (layer + 1 < layers) {
       const next = `layers.${(layer + 1) % options.residentLayers}.input_layernorm`;
-      connect("input_layernorm", layer + 1, next);
-    } else if (options.logits !== "none") connect("norm", null, "norm");
+      connect("input_layernorm", layer + 1, next, block);
+    } else if (options.logits !== "none") connect("norm", null, "norm", block);
   }
 
   if (options.logits !== "none") {

@@ -5,5 +5,5 @@ export { type ForwardWork, forwardWork, layersWithin } from "./forward_work";
 export { kvCacheBytes } from "./kv_cache";
 export * from "./model";
 export { prefill } from "./prefill";
-export { inverseFrequencies, ropeAngles } from "./rope_angles";
+export { inverseFrequencies, localFrequencies, ropeAngles } from "./rope_angles";
 export * from "./workload";

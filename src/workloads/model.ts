@@ -55,6 +55,10 @@ export const modelConfigSchema = v.pipe(
     rms_norm_eps: v.optional(v.pipe(v.number(), v.minValue(1e-9), v.maxValue(0.1))),
     rope_theta: v.optional(v.pipe(v.number(), v.minValue(1), v.maxValue(1e12))),
     rope_scaling: v.optional(ropeScalingSchema),
+    /** rope_theta of local layers, where it is another one. */
+    rope_local_base_freq: v.optional(v.pipe(v.number(), v.minValue(1), v.maxValue(1e12))),
+    /** What scores are divided by the root of; head_dim where absent. */
+    query_pre_attn_scalar: v.optional(count),
   }),
   v.check(
     (model) => model.num_attention_heads % model.num_key_value_heads === 0,

@@ -20,9 +20,15 @@ export function inverseFrequencies(
   });
 }
 
+/** Of layers with a sliding window that are turned in their own way, and without any stretching. */
+export const localFrequencies = ({ head_dim, rope_local_base_freq }: ModelConfig): number[] =>
+  inverseFrequencies({
+    head_dim,
+    ...(rope_local_base_freq !== undefined && { rope_theta: rope_local_base_freq }),
+  });
+
 /** (positions, head_dim): for each position the cosines of its turns, and then their sines. */
-export function ropeAngles(model: ModelConfig, positions: number): Float32Array<ArrayBuffer> {
-  const frequencies = inverseFrequencies(model);
+export function ropeAngles(frequencies: readonly number[], positions: number): Float32Array<ArrayBuffer> {
   const half = frequencies.length;
   const table = new Float32Array(positions * 2 * half);
   for (let position = 0; position < positions; position++) {

@@ -45,6 +45,7 @@ test.each<[string, ModelConfig, DType, number]>([
   ["Llama, six heads of 32", tinyModels["llama, heads of an odd kind"], "f32", 1e-4],
   ["Qwen2, with a bias", tinyModels.qwen2, "f32", 1e-4],
   ["Qwen3, with normed heads", tinyModels.qwen3, "f32", 1e-4],
+  ["Gemma 3, with norms around its blocks", { ...tinyModels.gemma3, sliding_window: 24 }, "f32", 1e-4],
   // Our cache is f16 then, theirs f32.
   ["Qwen3 in four bits", tinyModels.qwen3, "q4_0", 5e-3],
 ])("%s", async (name, model, dtype, tolerance) => {

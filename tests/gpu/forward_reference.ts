@@ -23,7 +23,11 @@ function normed(x: Vector, weight: Vector, epsilon: number): Vector {
 }
 
 /** Radians per position, as transformers' `_compute_llama3_parameters` has them. */
-function frequencies({ head_dim, rope_theta = 0, rope_scaling }: ModelConfig): number[] {
+function frequencies(
+  { head_dim, rope_theta: theta = 0, rope_scaling, rope_local_base_freq }: ModelConfig,
+  local: boolean,
+): number[] {
+  const rope_theta = local && rope_local_base_freq !== undefined ? rope_local_base_freq : theta;
   return Array.from({ length: head_dim / 2 }, (_, i) => {
     const frequency = 1 / rope_theta ** ((2 * i) / head_dim);
     if (rope_scaling === undefined) return frequency;
@@ -39,8 +43,8 @@ function frequencies({ head_dim, rope_theta = 0, rope_scaling }: ModelConfig): n
 }
 
 /** x·cos + rotate_half(x)·sin */
-function turned(x: Vector, position: number, model: ModelConfig): Vector {
-  const turns = frequencies(model);
+function turned(x: Vector, position: number, model: ModelConfig, local: boolean): Vector {
+  const turns = frequencies(model, local);
   const half = x.length / 2;
   return x.map((value, d) => {
     const angle = position * turns[d % half]!;
@@ -73,7 +77,10 @@ export function referenceLogits(
     Float64Array.from({ length }, (_, i) => weight(name)(row, i));
   const embeddings = vocabulary("embed_tokens");
 
-  let states = tokens.map((token) => embeddings[token]!);
+  const gemma = model.model_type === "gemma3_text";
+  let states = tokens.map((token) =>
+    embeddings[token]!.map((value) => (gemma ? value * Math.sqrt(hidden) : value)),
+  );
   for (let layer = 0; layer < model.num_hidden_layers; layer++) {
     const name = (of: string) => `layers.${layer % residentLayers}.${of}`;
     const width = (heads + 2 * kvHeads) * headDim;
@@ -81,7 +88,10 @@ export function referenceLogits(
     const back = dense(weight(name("o_proj")), hidden, heads * headDim);
     const gateUp = dense(weight(name("gate_up_proj")), 2 * inner, hidden);
     const down = dense(weight(name("down_proj")), hidden, inner);
-    const window = model.sliding_window ?? Number.POSITIVE_INFINITY;
+    const local =
+      model.sliding_window !== undefined &&
+      (model.sliding_window_pattern === undefined || (layer + 1) % model.sliding_window_pattern !== 0);
+    const window = local ? (model.sliding_window ?? 0) : Number.POSITIVE_INFINITY;
 
     const parts = states.map((state, position) => {
       let qkv = times(projection, normed(state, vector(name("input_layernorm"), hidden), epsilon));
@@ -89,9 +99,9 @@ export function referenceLogits(
       return Array.from({ length: heads + 2 * kvHeads }, (_, head) => {
         let part = qkv.slice(head * headDim, (head + 1) * headDim);
         if (head >= heads + kvHeads) return part;
-        if (model.model_type === "qwen3")
+        if (model.model_type === "qwen3" || gemma)
           part = normed(part, vector(name("qk_norms"), headDim, head < heads ? 0 : 1), epsilon);
-        return turned(part, position, model);
+        return turned(part, position, model, local);
       });
     });
 
@@ -111,12 +121,17 @@ export function referenceLogits(
           for (let d = 0; d < headDim; d++) attended[head * headDim + d]! += (share / total) * value[d]!;
         });
       }
-      const middle = plus(state, times(back, attended));
-      const gated = times(gateUp, normed(middle, vector(name("post_attention_layernorm"), hidden), epsilon));
-      const activated = gated
-        .slice(0, inner)
-        .map((gate, i) => (gate / (1 + Math.exp(-gate))) * gated[inner + i]!);
-      return plus(middle, times(down, activated));
+      /** Gemma norms what a block gives before it is added. */
+      const given = (by: string, block: Vector) =>
+        gemma ? normed(block, vector(name(by), hidden), epsilon) : block;
+      const middle = plus(state, given("post_attention_layernorm", times(back, attended)));
+      const before = gemma ? "pre_feedforward_layernorm" : "post_attention_layernorm";
+      const gated = times(gateUp, normed(middle, vector(name(before), hidden), epsilon));
+      const activated = gated.slice(0, inner).map((gate, i) => {
+        const tanh = Math.tanh(Math.sqrt(2 / Math.PI) * (gate + 0.044715 * gate ** 3));
+        return (gemma ? (gate * (1 + tanh)) / 2 : gate / (1 + Math.exp(-gate))) * gated[inner + i]!;
+      });
+      return plus(middle, given("post_feedforward_layernorm", times(down, activated)));
     });
   }
   const head = model.tie_word_embeddings ? embeddings : vocabulary("lm_head");
@@ -137,5 +152,17 @@ export function worstError(actual: readonly Float64Array[], expected: readonly F
     }),
   );
 }
+
+/** Whether each row's largest is the largest of the expected too, or was within `tolerance` of it: a tie for this type. */
+export const sameChoices = (
+  actual: readonly Float64Array[],
+  expected: readonly Float64Array[],
+  tolerance: number,
+): boolean =>
+  expected.every((row, i) => {
+    const [highest, lowest] = [Math.max(...row), Math.min(...row)];
+    const scale = Math.max(highest, -lowest);
+    return (row[argmaxOf(actual[i]!)] ?? Number.NEGATIVE_INFINITY) >= highest - 2 * tolerance * scale;
+  });
 
 export const argmaxOf = (row: Float64Array): number => row.indexOf(row.reduce((a, b) => Math.max(a, b)));

@@ -4,7 +4,7 @@
 import { BLOCK, type DType } from "../../src/kernels/elements";
 import type { Matrix } from "../../src/kernels/kernel";
 import { encodeModel, type Initializer, type Node, type Value } from "../../src/peers/onnx_model";
-import { inverseFrequencies, type ModelConfig } from "../../src/workloads";
+import { inverseFrequencies, localFrequencies, type ModelConfig } from "../../src/workloads";
 
 const f32 = (name: string, dims: readonly number[]): Value => ({ name, type: "float32", dims });
 
@@ -75,16 +75,20 @@ export function onnxDecoder(
     });
 
   const half = headDim / 2;
-  const frequencies = inverseFrequencies(model);
-  const angle = (i: number) => Math.floor(i / half) * frequencies[i % half]!;
-  constant("cosines", [count, half], (i) => Math.cos(angle(i)));
-  constant("sines", [count, half], (i) => Math.sin(angle(i)));
+  const angles = (kind: string, frequencies: readonly number[]) => {
+    const angle = (i: number) => Math.floor(i / half) * frequencies[i % half]!;
+    constant(`${kind}cosines`, [count, half], (i) => Math.cos(angle(i)));
+    constant(`${kind}sines`, [count, half], (i) => Math.sin(angle(i)));
+  };
+  angles("", inverseFrequencies(model));
+  const gemma = model.model_type === "gemma3_text";
+  if (gemma) angles("local ", localFrequencies(model));
   whole(
     "positions",
     Array.from({ length: count }, (_, i) => i),
     [1, count],
   );
-  if (model.model_type === "qwen3") {
+  if (model.model_type === "qwen3" || gemma) {
     whole("heads apart", [count * heads, headDim]);
     whole("kv heads apart", [count * kvHeads, headDim]);
     whole("heads together", [1, count, heads * headDim]);
@@ -95,8 +99,12 @@ export function onnxDecoder(
     weight("embed_tokens.0")(Math.floor(i / hidden), i % hidden),
   );
   let state = run("Gather", [table, "ids"]);
+  if (gemma) state = run("Mul", [state, constant("root of hidden", [1], () => Math.sqrt(hidden))]);
   for (let layer = 0; layer < model.num_hidden_layers; layer++) {
     const name = (of: string) => `layers.${layer}.${of}`;
+    // No prompt of a test is as long as a window: how ONNX Runtime counts one is not known here.
+    const local = gemma && (layer + 1) % (model.sliding_window_pattern ?? 1) !== 0;
+    const kind = local ? "local " : "";
     const input = norm(name("norm 1"), state, name("input_layernorm"), hidden);
     const parts = { q: [0, heads], k: [heads, kvHeads], v: [heads + kvHeads, kvHeads] } as const;
     const projected = (part: "q" | "k" | "v"): string => {
@@ -108,13 +116,13 @@ export function onnxDecoder(
           constant(name(`${part} bias`), [count_], (i) => weight(name("qkv_bias"))(0, first + i)),
         ]);
       if (part === "v") return x;
-      if (model.model_type === "qwen3") {
-        const kind = part === "q" ? "heads" : "kv heads";
-        x = run("Reshape", [x, `${kind} apart`]);
+      if (model.model_type === "qwen3" || gemma) {
+        const shape = part === "q" ? "heads" : "kv heads";
+        x = run("Reshape", [x, `${shape} apart`]);
         x = norm(name(`${part} norm`), x, name("qk_norms"), headDim, part === "q" ? 0 : 1);
-        x = run("Reshape", [x, `${kind} together`]);
+        x = run("Reshape", [x, `${shape} together`]);
       }
-      return run("RotaryEmbedding", [x, "positions", "cosines", "sines"], {}, "com.microsoft");
+      return run("RotaryEmbedding", [x, "positions", `${kind}cosines`, `${kind}sines`], {}, "com.microsoft");
     };
     const attended = run(
       "GroupQueryAttention",
@@ -123,13 +131,23 @@ export function onnxDecoder(
       "com.microsoft",
       [`present_key_${layer}`, `present_value_${layer}`],
     );
-    const back = product(name("o"), name("o_proj"), attended, 0, hidden, heads * headDim);
+    let back = product(name("o"), name("o_proj"), attended, 0, hidden, heads * headDim);
+    if (gemma) back = norm(name("norm after 1"), back, name("post_attention_layernorm"), hidden);
     state = run("Add", [state, back]);
-    const middle = norm(name("norm 2"), state, name("post_attention_layernorm"), hidden);
+    const middle = norm(
+      name("norm 2"),
+      state,
+      name(gemma ? "pre_feedforward_layernorm" : "post_attention_layernorm"),
+      hidden,
+    );
     const gate = product(name("gate"), name("gate_up_proj"), middle, 0, inner, hidden);
     const up = product(name("up"), name("gate_up_proj"), middle, inner, inner, hidden);
-    const activated = run("Mul", [run("Mul", [gate, run("Sigmoid", [gate])]), up]);
-    state = run("Add", [state, product(name("down"), name("down_proj"), activated, 0, hidden, inner)]);
+    const gating = gemma
+      ? run("FastGelu", [gate], {}, "com.microsoft")
+      : run("Mul", [gate, run("Sigmoid", [gate])]);
+    let fed = product(name("down"), name("down_proj"), run("Mul", [gating, up]), 0, hidden, inner);
+    if (gemma) fed = norm(name("norm after 2"), fed, name("post_feedforward_layernorm"), hidden);
+    state = run("Add", [state, fed]);
   }
   const last = norm("norm", state, "norm", hidden);
   const head = model.tie_word_embeddings ? "embed_tokens.0" : "lm_head.0";

@@ -51,4 +51,16 @@ export const tinyModels = {
     rms_norm_eps: 1e-6,
     tie_word_embeddings: false,
   },
+  // Two local layers to a global one, each turned in its own way.
+  gemma3: {
+    ...tiny,
+    model_type: "gemma3_text",
+    hidden_act: "gelu_pytorch_tanh",
+    rms_norm_eps: 1e-6,
+    rope_theta: 1e6,
+    rope_local_base_freq: 100,
+    query_pre_attn_scalar: 16,
+    sliding_window: 6,
+    sliding_window_pattern: 3,
+  },
 } as const satisfies Record<string, ModelConfig>;

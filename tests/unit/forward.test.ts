@@ -21,6 +21,7 @@ import {
 } from "../../src/workloads";
 
 const llama = modelConfig("llama-3.2-1b");
+const gemma = modelConfig("gemma-3-1b");
 const without = (field: keyof ModelConfig): ModelConfig => {
   const { [field]: _, ...rest } = llama;
   return rest as ModelConfig;
@@ -42,20 +43,23 @@ const pass = (model: ModelConfig, changes: Partial<ForwardOptions> = {}) =>
   forward(model, { ...options, residentLayers: model.num_hidden_layers, ...changes });
 
 describe("models that the forward pass computes", () => {
-  test("are all but Gemma 3, which it refuses with a reason", () => {
+  test("are all of them", () => {
     const refused = modelIds.filter((id) => whyNoForward(modelConfig(id)) !== undefined);
-    expect(refused).toEqual(["gemma-3-1b"]);
-    expect(whyNoForward(modelConfig("gemma-3-1b"))).toMatch(/four norms/);
+    expect(refused).toEqual([]);
   });
 
   test("have what their authors publish", () => {
-    expect(decoderOf(llama)).toEqual({ qkvBias: false, qkNorm: false, nanoEpsilon: 10_000 });
-    expect(decoderOf(modelConfig("qwen2.5-0.5b"))).toEqual({
+    expect(decoderOf(llama)).toMatchObject({ qkvBias: false, qkNorm: false, nanoEpsilon: 10_000 });
+    expect(decoderOf(modelConfig("qwen2.5-0.5b"))).toMatchObject({
       qkvBias: true,
       qkNorm: false,
       nanoEpsilon: 1000,
     });
-    expect(decoderOf(modelConfig("qwen3-8b"))).toEqual({ qkvBias: false, qkNorm: true, nanoEpsilon: 1000 });
+    expect(decoderOf(modelConfig("qwen3-8b"))).toMatchObject({
+      qkvBias: false,
+      qkNorm: true,
+      nanoEpsilon: 1000,
+    });
     expect(modelConfig("smollm2-135m").rope_theta).toBe(100_000);
     expect(modelConfig("llama-3.1-8b").rope_scaling?.factor).toBe(8);
     expect(modelConfig("llama-3.2-3b").rope_scaling?.factor).toBe(32);
@@ -66,13 +70,24 @@ describe("models that the forward pass computes", () => {
     [
       "an unknown architecture",
       { ...llama, model_type: "mamba" },
-      /"mamba" is not known: llama, mistral, qwen2, qwen3/,
+      /"mamba" is not known: llama, mistral, qwen2, qwen3, gemma3_text/,
     ],
     ["a name of every object", { ...llama, model_type: "constructor" }, /"constructor" is not known/],
     ["no epsilon", without("rms_norm_eps"), /rms_norm_eps is missing/],
     ["no theta", without("rope_theta"), /rope_theta is missing/],
     ["no activation", without("hidden_act"), /hidden_act is missing/],
     ["another activation", { ...llama, hidden_act: "gelu" }, /hidden_act is gelu/],
+    [
+      "Gemma's activation in Llama",
+      { ...llama, hidden_act: "gelu_pytorch_tanh" },
+      /llama is known with silu/,
+    ],
+    [
+      "one theta for all layers",
+      { ...gemma, rope_local_base_freq: undefined },
+      /rope_local_base_freq is missing/,
+    ],
+    ["scores of another scale", { ...gemma, query_pre_attn_scalar: 168 }, /query_pre_attn_scalar/],
     ["a bias after attention", { ...llama, attention_bias: true }, /attention_bias/],
     ["an odd head", { ...llama, head_dim: 63 }, /head_dim/],
     ["heads without a key/value head", { ...llama, num_attention_heads: 30 }, /num_key_value_heads/],
@@ -112,7 +127,7 @@ describe("rotary embeddings", () => {
   test("turn the first pair by one radian a position, the last one slowest", () => {
     const plain = inverseFrequencies({ head_dim: 4, rope_theta: 10_000 });
     expect(plain).toEqual([1, 0.01]);
-    const table = ropeAngles({ ...llama, head_dim: 4, rope_theta: 10_000, rope_scaling: undefined }, 3);
+    const table = ropeAngles(plain, 3);
     expect([...table.slice(8)].map((value) => value.toFixed(5))).toEqual(
       [Math.cos(2), Math.cos(0.02), Math.sin(2), Math.sin(0.02)].map((value) => value.toFixed(5)),
     );
@@ -236,6 +251,17 @@ describe("a pass", () => {
     expect(offsets).toHaveLength(4);
     expect(offsets.filter((offset) => offset % 256 !== 0)).toEqual([]);
     expect(dispatches.filter(({ label }) => label === "embed_tokens")).toHaveLength(4);
+  });
+
+  test("of Gemma 3 norms twice around each block and turns local layers their own way", () => {
+    const { dispatches } = pass(gemma);
+    const count = (label: string) => dispatches.filter((each) => each.label === label).length;
+    expect(count("post_attention_layernorm")).toBe(26);
+    expect(count("pre_feedforward_layernorm")).toBe(26);
+    expect(count("post_feedforward_layernorm")).toBe(26);
+    expect(dispatches.filter(({ binds }) => binds.angles?.tensor === "angles.local")).toHaveLength(22);
+    expect(dispatches.filter(({ binds }) => binds.angles?.tensor === "angles")).toHaveLength(4);
+    expect(dispatches.filter(({ call }) => call.kernel === "gelu_mul")).toHaveLength(26);
   });
 
   test("of layers with windows hands each its own", () => {
