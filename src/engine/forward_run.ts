@@ -1,100 +1,27 @@
 // Reads a prompt and writes an answer with a whole model, and says how long each step took.
 
-import type { DType } from "../kernels/elements";
-import { median } from "../statistics";
 import {
   type ForwardOptions,
   type ForwardPass,
   type ForwardWork,
-  type Fusions,
   forward,
   forwardWork,
   layersWithin,
-  type ModelConfig,
-  type Sampling,
 } from "../workloads";
 import type { Gpu } from "./device";
-import { type Forward, type PreparedPass, prepareForward } from "./forward";
-import { bytesByRole, type Choose, type ForwardPlan, type PlannedBuffer, planForward } from "./forward_plan";
+import { type PreparedPass, prepareForward } from "./forward";
+import { breakdown } from "./forward_breakdown";
+import {
+  type ForwardMeasurement,
+  type ForwardMemory,
+  type ForwardRun,
+  memoryOf,
+} from "./forward_measurement";
+import { type Choose, planForward } from "./forward_plan";
 import { largestPiece } from "./weights";
-
-/** What to run. */
-export interface ForwardRun {
-  readonly model: ModelConfig;
-  readonly dtype: DType;
-  /** Sequences, all alike. */
-  readonly batch: number;
-  /** Tokens in the KV cache of each sequence before: random numbers, as no speed depends on what they are. */
-  readonly depth: number;
-  /** Tokens of each prompt; from 1 on. */
-  readonly prompt: number;
-  /** Tokens of a prompt that one pass reads at most, as llama.cpp's ubatch: no dispatch gets longer than that makes it. */
-  readonly chunk: number;
-  /** Steps of decode in a row without the CPU; and so many with each token read back. */
-  readonly generate: number;
-  readonly interactive: number;
-  /** How often the prompt is read. */
-  readonly repetitions: number;
-  readonly sampling: Sampling;
-  readonly fused: Fusions;
-  /** Bytes for weights: a larger model's layers take turns with as many as fit. */
-  readonly memory: number;
-}
-
-/** What a run will take, exactly, before any of it is allocated. */
-export interface ForwardMemory {
-  readonly bytes: number;
-  readonly byRole: Readonly<Record<PlannedBuffer["role"], number>>;
-  readonly residentLayers: number;
-  readonly ofLayers: number;
-}
-
-/** Seconds of many steps, one number each, in time order, none dropped. */
-export interface ForwardTimes {
-  /** The GPU's own clock, from the end of one step to the end of the next; or the wall clock, over `grouped` steps each. */
-  readonly clock: "timestamp-query" | "wall";
-  readonly samples: readonly number[];
-  readonly grouped: number;
-  /** All of it by the wall clock, from the first submit to the last completion. */
-  readonly wall: number;
-  readonly steps: number;
-}
-
-export interface ForwardMeasurement {
-  readonly memory: ForwardMemory;
-  /** From the submit of the prompt to its first sampled token on the CPU. */
-  readonly prefill: {
-    readonly secondsToFirstToken: readonly number[];
-    readonly tokens: number;
-    readonly dispatches: number;
-    readonly work: ForwardWork;
-  };
-  /** Steps that follow each other on the GPU. `work` is that of the step in the middle. */
-  readonly decode: ForwardTimes & {
-    readonly dispatches: number;
-    readonly stepsPerSubmit: number;
-    readonly work: ForwardWork;
-  };
-  /** Steps whose token is read back before the next is submitted: seconds from submit to token. */
-  readonly interactive: readonly number[];
-  /** One step, each dispatch timed by itself: longest label first; null without timestamps. Passes cost time: shares count. */
-  readonly breakdown:
-    | readonly {
-        readonly label: string;
-        readonly kernel: string;
-        readonly count: number;
-        readonly seconds: number;
-      }[]
-    | null;
-  /** The tokens of the first sequence that were written: what was computed, not only how fast. */
-  readonly written: readonly number[];
-}
 
 /** No submit is planned to keep the GPU busy much longer: drivers take a device away that does not answer. */
 const SUBMIT_SECONDS = 0.1;
-
-/** Times that a step is taken apart. */
-const BREAKDOWNS = 3;
 
 /** The passes of a run: whole chunks of a prompt, its end with the first token sampled, and a step of decode. */
 export function forwardPasses(
@@ -123,14 +50,6 @@ export function forwardPasses(
     passes.push(forward(model, { ...common, tokens: chunk, logits: "none", sampling: null, from: "prompt" }));
   return { chunks, passes };
 }
-
-/** What a plan takes. */
-export const memoryOf = (plan: ForwardPlan): ForwardMemory => ({
-  bytes: plan.bytes,
-  byRole: bytesByRole(plan),
-  residentLayers: plan.passes[0]?.options.residentLayers ?? 0,
-  ofLayers: plan.passes[0]?.model.num_hidden_layers ?? 0,
-});
 
 /** The dispatches of a pass in parts, a number of layers each, the last one with what comes after them. */
 function partsOf({ dispatches }: PreparedPass, layers: number): { from: number; to: number }[] {
@@ -324,29 +243,4 @@ function prefillWork(
     cache: a.cache + b.cache,
     activations: a.activations + b.activations,
   }));
-}
-
-/** One step with every dispatch timed by itself, the median of a few, summed up by label. */
-async function breakdown(
-  ready: Forward,
-  step: PreparedPass,
-  position: number,
-  submit: (encode: (encoder: GPUCommandEncoder) => void) => void,
-): Promise<ForwardMeasurement["breakdown"]> {
-  const count = step.dispatches.length;
-  if (ready.plan.timed < count) return null;
-  const runs: number[][] = [];
-  for (let i = 0; i < BREAKDOWNS; i++) {
-    submit((encoder) => step.encode(encoder, position, undefined, { each: "dispatch", first: 0 }));
-    const stamps = await ready.readStamps(count);
-    if (stamps === null) return null;
-    runs.push(stamps.map(({ begin, end }) => Math.max(0, end - begin)));
-  }
-  const labels = new Map<string, { label: string; kernel: string; count: number; seconds: number }>();
-  step.dispatches.forEach(({ label, call }, i) => {
-    const known = labels.get(label) ?? { label, kernel: call.kernel, count: 0, seconds: 0 };
-    const seconds = median(runs.map((run) => run[i] ?? 0));
-    labels.set(label, { ...known, count: known.count + 1, seconds: known.seconds + seconds });
-  });
-  return [...labels.values()].sort((a, b) => b.seconds - a.seconds);
 }

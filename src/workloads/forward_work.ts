@@ -3,7 +3,7 @@
 import { type Call, kernelOf, workOf } from "../kernels";
 import { weightBytes } from "../kernels/elements";
 import { trafficOf } from "../kernels/kernel";
-import type { ForwardPass } from "./forward";
+import type { ForwardPass } from "./forward_pass";
 import { layerParameters, type ModelConfig } from "./model";
 
 /** FLOP, and bytes that cross the memory bus: weights, the KV cache, and what passes from call to call. */

@@ -1,6 +1,18 @@
 export { decode } from "./decode";
 export { type Decoder, decoderOf, layerWindow, whyNoForward } from "./decoder";
-export * from "./forward";
+export { forward, vocabularyPieces } from "./forward";
+export {
+  allFused,
+  type Bound,
+  type Dispatch,
+  type ForwardOptions,
+  type ForwardPass,
+  type Fusions,
+  mergedTensors,
+  type Sampling,
+  type Tensor,
+  type TensorRole,
+} from "./forward_pass";
 export { type ForwardWork, forwardWork, layersWithin } from "./forward_work";
 export { kvCacheBytes } from "./kv_cache";
 export * from "./model";

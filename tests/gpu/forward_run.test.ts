@@ -2,7 +2,8 @@
 
 import { describe, expect, test } from "vitest";
 import { unsupported } from "../../src/engine/device";
-import { type ForwardMemory, type ForwardRun, runForward } from "../../src/engine/forward_run";
+import type { ForwardMemory, ForwardRun } from "../../src/engine/forward_measurement";
+import { runForward } from "../../src/engine/forward_run";
 import { tuneForward } from "../../src/engine/forward_tune";
 import { createTimer } from "../../src/engine/timer";
 import { dtypes } from "../../src/kernels/elements";

@@ -2,12 +2,12 @@ import * as v from "valibot";
 import { describe, expect, test } from "vitest";
 import {
   allFused,
-  cacheBytesPerToken,
   decode,
   decoderOf,
   type ForwardOptions,
   forward,
   inverseFrequencies,
+  kvCacheBytes,
   layerWindow,
   linears,
   type ModelConfig,
@@ -236,7 +236,7 @@ describe("a pass", () => {
     expect(count(/\.[kv]$/)).toBe(32);
     expect(dispatches.filter(({ label }) => label === "down_proj")).toHaveLength(16);
     const cache = tensors.reduce((sum, { role, bytes }) => sum + (role === "cache" ? bytes : 0), 0);
-    expect(cache).toBe(128 * cacheBytesPerToken(llama, "f32"));
+    expect(cache).toBe(kvCacheBytes(llama, 128, "f32"));
   });
 
   test("takes a vocabulary that no binding holds in pieces that begin at legal offsets", () => {
