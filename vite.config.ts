@@ -15,12 +15,18 @@ const policyTag: Plugin = {
   ],
 };
 
-/** The page: `dist/page`, relative addresses only, so that it works from any folder of any host. */
+/** The pages, one to measure and one of the chips: `dist/page`, relative addresses only, so that it works from any folder of any host. */
 export default defineConfig({
   base: "./",
   define,
   plugins: [policyTag],
-  build: { outDir: "dist/page", target: "es2023", modulePreload: { polyfill: false }, assetsInlineLimit: 0 },
+  build: {
+    outDir: "dist/page",
+    target: "es2023",
+    modulePreload: { polyfill: false },
+    assetsInlineLimit: 0,
+    rolldownOptions: { input: { index: "index.html", chips: "chips.html" } },
+  },
   worker: { format: "es" },
   server: { headers: isolationHeaders },
 });

@@ -11,7 +11,8 @@ const root = resolve(import.meta.dirname, "..");
 const arrows: Readonly<Record<string, readonly string[]>> = {
   kernels: ["shaders"],
   workloads: ["kernels"],
-  plan: ["workloads", "kernels"],
+  names: [],
+  plan: ["workloads", "kernels", "names"],
   bounds: [],
   timing: ["bounds", "statistics"],
   result: ["plan", "workloads", "result_migration", "timing", "bounds"],
@@ -21,12 +22,13 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   chips: ["kernels"],
   prices: ["workloads"],
   analysis: ["result", "timing", "statistics", "workloads", "kernels", "chips"],
-  report: ["analysis", "result", "timing", "statistics", "chips", "prices", "units"],
+  report: ["analysis", "result", "timing", "statistics", "chips", "prices", "units", "names"],
   engine: ["result", "timing", "tuning_records", "statistics", "plan", "workloads", "kernels"],
   peers: ["engine", "result", "statistics", "kernels", "report", "units"],
   units: [],
 };
 const pure = [
+  "names",
   "bounds",
   "timing",
   "statistics",
@@ -123,6 +125,10 @@ test("imports follow the arrows", () => {
 test("chips take only the type DType from kernels", () => {
   const wrong = ({ typeOnly, names }: Import) => !typeOnly || names.join() !== "DType";
   expect(offenders((each) => each.place === "chips" && each.target === "kernels" && wrong(each))).toEqual([]);
+});
+
+test("the product takes what calibration wrote, never calibration itself", () => {
+  expect(offenders(({ target }) => target === "calibration")).toEqual([]);
 });
 
 test("only the hosts and the peers' page load the engine", () => {

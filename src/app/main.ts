@@ -12,10 +12,10 @@ import { adviceFor } from "./advice";
 import type { AutomationOptions } from "./automation";
 import { discardInterrupted, findInterrupted, type Marker } from "./crash_marker";
 import { download } from "./download";
-import { hostInfo, inspect, type Run, runSelfTest } from "./engine_client";
+import { inspect, type Run, runSelfTest } from "./engine_client";
 import { PATIENCE_SECONDS } from "./heartbeat";
 import { startKeptRun } from "./kept_run";
-import { keepTunings, noTunings } from "./known_tunings";
+import { keepTunings, noTunings, placeOf } from "./known_tunings";
 import { type Actions, type Environment, type Mishaps, noMishaps, type State } from "./state";
 import { page } from "./views/page";
 import type { RunOutcome } from "./worker";
@@ -166,6 +166,20 @@ const actions: Actions = {
     );
     update({ link: { url, copied } });
   },
+  async showAmongChips() {
+    if (state.shown === undefined) return;
+    const { result, report } = state.shown;
+    const { model = "", dtype = "" } = report.headlines.findLast((each) => each.model !== undefined) ?? {};
+    const query = new URLSearchParams(
+      model === ""
+        ? []
+        : [
+            ["model", model],
+            ["weights", dtype],
+          ],
+    );
+    location.assign(`chips.html?${query}${await encodeLink(result)}`);
+  },
   save() {
     if (state.shown === undefined) return;
     download(`tokenroof-${state.shown.result.createdAt.slice(0, 10)}.json`, state.shown.result);
@@ -178,10 +192,7 @@ const actions: Actions = {
     download(name, tuningsFile(tuningKeeper.now.all));
   },
   importTunings(file) {
-    const { environment, plan } = state;
-    const place =
-      environment.kind === "ready" ? { device: environment.device, host: hostInfo(), plan } : undefined;
-    void tuningKeeper.importFrom(file, place);
+    void tuningKeeper.importFrom(file, placeOf(state));
   },
 };
 

@@ -49,6 +49,7 @@ export function reportView({ report, shared }: Shown, link: State["link"], actio
       <div class="headlines">${headlines.map(card(software))}</div>
       <p class="actions">
         ${shared ? nothing : html`<button type="button" @click=${actions.copyLink}>Copy link</button>`}
+        <button type="button" @click=${actions.showAmongChips}>Among the chips</button>
         <button type="button" @click=${actions.save}>Save result (JSON)</button>
         ${
           link === undefined
