@@ -12,13 +12,15 @@ export async function breakdown(
   ready: Forward,
   step: PreparedPass,
   position: number,
-  submit: (encode: (encoder: GPUCommandEncoder) => void) => void,
 ): Promise<ForwardMeasurement["breakdown"]> {
   const count = step.dispatches.length;
   if (ready.plan.timed < count) return null;
   const runs: number[][] = [];
   for (let i = 0; i < BREAKDOWNS; i++) {
-    submit((encoder) => step.encode(encoder, position, undefined, { each: "dispatch", first: 0 }));
+    const { device } = ready.gpu;
+    const encoder = device.createCommandEncoder();
+    step.encode(encoder, position, undefined, { each: "dispatch", first: 0 });
+    device.queue.submit([encoder.finish()]);
     const stamps = await ready.readStamps(count);
     if (stamps === null) return null;
     runs.push(stamps.map(({ begin, end }) => Math.max(0, end - begin)));
