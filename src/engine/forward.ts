@@ -80,6 +80,97 @@ function usageOf(name: string): GPUBufferUsageFlags {
   return name.startsWith("uniform ") ? UNIFORM | COPY_DST : STORAGE | COPY_SRC | COPY_DST;
 }
 
+/** What passes are prepared with. */
+interface Context {
+  readonly gpu: Gpu;
+  bufferOf(name: string): GPUBuffer;
+  readonly queries: GPUQuerySet | undefined;
+}
+
+/** What a stage binds: its uniform, and the operands or scratch of these names. */
+function bindGroup(
+  { gpu, bufferOf }: Context,
+  { call, dtype, choice, uniform, binds: bound, label }: PlannedDispatch,
+  binds: readonly string[],
+  pipeline: GPUComputePipeline,
+): GPUBindGroup {
+  const kernel = kernelOf(call.kernel);
+  const scratch = variantOf(kernel, choice).scratch?.(choice.tuning, call.shape, dtype) ?? [];
+  const operands = [...kernel.operands(call.shape, dtype), ...scratch];
+  const resources = binds.map((name): GPUBufferBinding => {
+    const operand = operands.find((each) => each.name === name);
+    if (operand === undefined) throw new Error(`${call.kernel} has no operand ${name}`);
+    const size = bytesOf(operand);
+    const place = bound[name];
+    return place === undefined
+      ? { buffer: bufferOf(`scratch ${name}`), size }
+      : { buffer: bufferOf(place.tensor), offset: place.offset, size };
+  });
+  const entries = [{ buffer: bufferOf(uniform) }, ...resources].map((resource, binding) => ({
+    binding,
+    resource,
+  }));
+  return gpu.device.createBindGroup({ label, layout: pipeline.getBindGroupLayout(0), entries });
+}
+
+/** A pass with all its bind groups, ready to be encoded. */
+function preparePass(
+  context: Context,
+  options: ForwardOptions,
+  dispatches: readonly PlannedDispatch[],
+  compiled: readonly Compiled[],
+): PreparedPass {
+  const { gpu, bufferOf, queries } = context;
+  const encoded = dispatches.map((dispatch, i): Encoded[] =>
+    compiled[i]!.stages.map(({ stage, pipeline }) => ({
+      pipeline,
+      grid: gridOf(stage.workgroups, gpu.limits.maxComputeWorkgroupsPerDimension),
+      bindGroup: bindGroup(context, dispatch, stage.binds, pipeline),
+    })),
+  );
+  const attentions = dispatches.filter(({ call }) => call.kernel === "attention");
+  const counted = [...new Set(attentions.map(({ uniform }) => uniform))].map(bufferOf);
+  const [counter, position] = [COUNTER, "position"].map(bufferOf) as [GPUBuffer, GPUBuffer];
+
+  return {
+    options,
+    dispatches,
+    stages: encoded.reduce((sum, { length }) => sum + length, 0),
+    encode(encoder, begin, { from, to } = { from: 0, to: encoded.length }, timed) {
+      const end = begin + options.tokens;
+      if (begin < 0 || end > options.capacity)
+        throw new RangeError(`tokens ${begin} to ${end} do not fit into a cache of ${options.capacity}`);
+      if (from === 0) {
+        encoder.copyBufferToBuffer(counter, 4 * begin, position, 0, 4);
+        for (const uniform of counted)
+          encoder.copyBufferToBuffer(counter, 4 * end, uniform, 4 * KEYS_WORD, 4);
+      }
+      const wanted = encoded.slice(from, to);
+      // A pass for all of them, or one for each.
+      const groups = timed?.each === "dispatch" ? wanted : [wanted.flat()];
+      groups.forEach((stages, i) => {
+        const at = 2 * ((timed?.first ?? 0) + i);
+        const pass = encoder.beginComputePass(
+          timed &&
+            queries && {
+              timestampWrites: {
+                querySet: queries,
+                beginningOfPassWriteIndex: at,
+                endOfPassWriteIndex: at + 1,
+              },
+            },
+        );
+        for (const { pipeline, bindGroup: group, grid } of stages) {
+          pass.setPipeline(pipeline);
+          pass.setBindGroup(0, group);
+          pass.dispatchWorkgroups(grid[0], grid[1]);
+        }
+        pass.end();
+      });
+    },
+  };
+}
+
 /**
  * Allocates exactly the plan's buffers, fills the weights and compiles every call. The same seed gives the same weights.
  * Throws where memory is short or a shader does not compile; nothing stays allocated then.
@@ -93,7 +184,7 @@ export async function prepareForward(
   const [first] = plan.passes;
   if (first === undefined) throw new RangeError("there is no pass to prepare");
   const { model } = first;
-  const { batch, capacity } = first.options;
+  const { batch } = first.options;
 
   const compiled = new Map<string, Promise<Compiled>>();
   const compileOnce = ({ uniform, call, choice, dtype }: PlannedDispatch) => {
@@ -129,89 +220,10 @@ export async function prepareForward(
     const tensors = plan.buffers.flatMap(({ tensor }) => (tensor === undefined ? [] : [tensor]));
     const weights = await fillForward(gpu, model, tensors, bufferOf, seed);
 
-    /** What a stage binds: its uniform, and the operands or scratch of these names. */
-    const bindGroup = (dispatch: PlannedDispatch, binds: readonly string[], pipeline: GPUComputePipeline) => {
-      const { call, dtype, choice, uniform } = dispatch;
-      const kernel = kernelOf(call.kernel);
-      const scratch = variantOf(kernel, choice).scratch?.(choice.tuning, call.shape, dtype) ?? [];
-      const operands = [...kernel.operands(call.shape, dtype), ...scratch];
-      const resources = binds.map((name): GPUBufferBinding => {
-        const operand = operands.find((each) => each.name === name);
-        if (operand === undefined) throw new Error(`${call.kernel} has no operand ${name}`);
-        const size = bytesOf(operand);
-        const bound = dispatch.binds[name];
-        return bound === undefined
-          ? { buffer: bufferOf(`scratch ${name}`), size }
-          : { buffer: bufferOf(bound.tensor), offset: bound.offset, size };
-      });
-      return device.createBindGroup({
-        label: dispatch.label,
-        layout: pipeline.getBindGroupLayout(0),
-        entries: [{ buffer: bufferOf(uniform) }, ...resources].map((resource, binding) => ({
-          binding,
-          resource,
-        })),
-      });
-    };
-
     const passes = await guarded(gpu, "preparing a forward pass", () =>
-      plan.passes.map(({ options, dispatches }, at): PreparedPass => {
-        const encoded = dispatches.map((dispatch, i): Encoded[] =>
-          all[at]![i]!.stages.map(({ stage, pipeline }) => ({
-            pipeline,
-            grid: gridOf(stage.workgroups, gpu.limits.maxComputeWorkgroupsPerDimension),
-            bindGroup: bindGroup(dispatch, stage.binds, pipeline),
-          })),
-        );
-        const counted = [
-          ...new Set(
-            dispatches.filter(({ call }) => call.kernel === "attention").map((each) => each.uniform),
-          ),
-        ].map(bufferOf);
-        const counter = bufferOf(COUNTER);
-        const position = bufferOf("position");
-
-        const dispatchAll = (pass: GPUComputePassEncoder, stages: readonly Encoded[]) => {
-          for (const { pipeline, bindGroup: group, grid } of stages) {
-            pass.setPipeline(pipeline);
-            pass.setBindGroup(0, group);
-            pass.dispatchWorkgroups(grid[0], grid[1]);
-          }
-        };
-        return {
-          options,
-          dispatches,
-          stages: encoded.reduce((sum, { length }) => sum + length, 0),
-          encode(encoder, begin, { from, to } = { from: 0, to: encoded.length }, timed) {
-            const end = begin + options.tokens;
-            if (begin < 0 || end > capacity)
-              throw new RangeError(`tokens ${begin} to ${end} do not fit into a cache of ${capacity}`);
-            if (from === 0) {
-              encoder.copyBufferToBuffer(counter, 4 * begin, position, 0, 4);
-              for (const uniform of counted)
-                encoder.copyBufferToBuffer(counter, 4 * end, uniform, 4 * KEYS_WORD, 4);
-            }
-            const wanted = encoded.slice(from, to);
-            // A pass for all of them, or one for each.
-            const groups = timed?.each === "dispatch" ? wanted.map((stages) => [stages]) : [wanted];
-            groups.forEach((group, i) => {
-              const at = 2 * ((timed?.first ?? 0) + i);
-              const pass = encoder.beginComputePass(
-                timed &&
-                  queries && {
-                    timestampWrites: {
-                      querySet: queries,
-                      beginningOfPassWriteIndex: at,
-                      endOfPassWriteIndex: at + 1,
-                    },
-                  },
-              );
-              for (const stages of group) dispatchAll(pass, stages);
-              pass.end();
-            });
-          },
-        };
-      }),
+      plan.passes.map(({ options, dispatches }, at) =>
+        preparePass({ gpu, bufferOf, queries }, options, dispatches, all[at] ?? []),
+      ),
     );
 
     /** Copies a part of a buffer to where it can be read. */

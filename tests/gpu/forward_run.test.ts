@@ -1,6 +1,6 @@
 // Prefill and decode of a whole model, timed: what is reported is plain data, and adds up.
 
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { unsupported } from "../../src/engine/device";
 import type { ForwardMemory, ForwardRun } from "../../src/engine/forward_measurement";
 import { runForward } from "../../src/engine/forward_run";
@@ -58,6 +58,19 @@ describe.each(dtypes)("%s", (dtype) => {
       expect(counts).toMatchObject({ qkv_proj: 3, attention: 3, down_proj: 3, lm_head: 1, sample: 1 });
     } else expect(found.breakdown).toBeNull();
   });
+});
+
+test("by the wall clock, submit by submit, where there are no timestamps", async () => {
+  const has = vi
+    .spyOn(gpu(), "has")
+    .mockImplementation((feature) => feature !== "timestamp-query" && gpu().device.features.has(feature));
+  const { decode, breakdown, memory } = await runForward(gpu(), run);
+  has.mockRestore();
+  expect(decode.clock).toBe("wall");
+  expect(decode.samples).toHaveLength(Math.ceil(12 / decode.stepsPerSubmit));
+  expect(decode.grouped).toBe(decode.stepsPerSubmit);
+  expect(breakdown).toBeNull();
+  expect(memory.bytes).toBeGreaterThan(0);
 });
 
 test("a batch at a temperature, with layers that take turns", async () => {
