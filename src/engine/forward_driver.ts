@@ -23,6 +23,13 @@ function partsOf({ dispatches }: PreparedPass, layers: number): { from: number; 
   return starts.map((from, i) => ({ from, to: starts[i + 1] ?? dispatches.length }));
 }
 
+/** Tokens `from` to before `from + count` of the prompts of a batch, sequence by sequence: any will do, for weights are random. */
+export const promptTokens = (vocabulary: number, batch: number, from: number, count: number): number[] =>
+  Array.from({ length: batch * count }, (_, i) => {
+    const [sequence, at] = [Math.floor(i / count), from + (i % count)];
+    return (sequence * 7919 + at * 31 + 17) % vocabulary;
+  });
+
 /** A driver of a model whose passes are a step of decode, the end of a prompt and, where it has any, a chunk of it. */
 export function createDriver(
   ready: Forward,
@@ -57,20 +64,14 @@ export function createDriver(
     await latest;
   };
 
-  /** Tokens of all sequences from `from` on, `count` of each: any will do, for weights are random. */
-  const tokens = (from: number, count: number) =>
-    Array.from({ length: batch * count }, (_, i) => {
-      const [sequence, at] = [Math.floor(i / count), from + (i % count)];
-      return (sequence * 7919 + at * 31 + 17) % model.vocab_size;
-    });
-
   return {
     async prefill(layersPerSubmit) {
       const began = clock.now();
       const pieces = Array.from({ length: chunks + 1 }, (_, i) => {
         const pass = i < chunks && part !== undefined ? part : end;
         return partsOf(pass, layersPerSubmit).map((range) => () => {
-          if (range.from === 0) ready.writePrompt(tokens(i * chunk, pass.options.tokens));
+          if (range.from === 0)
+            ready.writePrompt(promptTokens(model.vocab_size, batch, i * chunk, pass.options.tokens));
           submit((encoder) => pass.encode(encoder, depth + i * chunk, range));
         });
       });

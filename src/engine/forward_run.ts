@@ -53,13 +53,17 @@ export function forwardPasses(
 }
 
 /**
- * Runs a model. `onPlan` is told what it takes before any of that is allocated. Throws where the model is not known, its
+ * Runs a model, with the weights of a seed where one is given. `onPlan` is told what it takes before any of that is allocated. Throws where the model is not known, its
  * tensors fit neither bindings nor memory, or what it computes is not finite or not the same each time.
  */
 export async function runForward(
   gpu: Gpu,
   run: ForwardRun,
-  { choose, onPlan = () => {} }: { choose?: Choose; onPlan?: (memory: ForwardMemory) => void } = {},
+  {
+    choose,
+    seed,
+    onPlan = () => {},
+  }: { choose?: Choose; seed?: number; onPlan?: (memory: ForwardMemory) => void } = {},
 ): Promise<ForwardMeasurement> {
   for (const field of ["prompt", "chunk", "generate", "repetitions", "batch"] as const) {
     if (!Number.isInteger(run[field]) || run[field] < 1)
@@ -69,7 +73,7 @@ export async function runForward(
   const plan = planForward(gpu, passes, { steps: run.generate, ...(choose && { choose }) });
   const memory = memoryOf(plan);
   onPlan(memory);
-  const ready = await prepareForward(gpu, plan);
+  const ready = await prepareForward(gpu, plan, seed);
   try {
     return { memory, ...(await measured(ready, passes, createDriver(ready, run, chunks), run, chunks)) };
   } finally {

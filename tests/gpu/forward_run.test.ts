@@ -2,13 +2,17 @@
 
 import { describe, expect, test, vi } from "vitest";
 import { unsupported } from "../../src/engine/device";
+import { prepareForward } from "../../src/engine/forward";
+import { promptTokens } from "../../src/engine/forward_driver";
 import type { ForwardMemory, ForwardRun } from "../../src/engine/forward_measurement";
-import { runForward } from "../../src/engine/forward_run";
+import { planForward } from "../../src/engine/forward_plan";
+import { forwardPasses, runForward } from "../../src/engine/forward_run";
 import { tuneForward } from "../../src/engine/forward_tune";
 import { createTimer } from "../../src/engine/timer";
 import { dtypes } from "../../src/kernels/elements";
 import { allFused, forward } from "../../src/workloads";
 import { useDevice } from "./device";
+import { argmaxOf, referenceLogits } from "./forward_reference";
 import { tinyModels } from "./tiny_models";
 
 const gpu = useDevice();
@@ -58,6 +62,27 @@ describe.each(dtypes)("%s", (dtype) => {
       expect(counts).toMatchObject({ qkv_proj: 3, attention: 3, down_proj: 3, lm_head: 1, sample: 1 });
     } else expect(found.breakdown).toBeNull();
   });
+});
+
+test("what is written is what float64 finds most likely, however long the chunks of the prompt are", async () => {
+  const { model } = run;
+  const seed = 77;
+  const ready = await prepareForward(
+    gpu(),
+    planForward(gpu(), forwardPasses(gpu(), { ...run, depth: 0 }).passes, { steps: 1 }),
+    seed,
+  );
+  for (const chunk of [3, 5, 64]) {
+    const { written } = await runForward(gpu(), { ...run, depth: 0, chunk, batch: 2 }, { seed });
+    // The first token is the prompt's; those of decode follow it.
+    const prompt = promptTokens(model.vocab_size, 1, 0, run.prompt);
+    const options = ready.passes[0]!.options;
+    const first = argmaxOf(referenceLogits(model, ready.weight, prompt, options).at(-1)!);
+    const all = [...prompt, first, ...written];
+    const expected = referenceLogits(model, ready.weight, all, options).slice(run.prompt, -1).map(argmaxOf);
+    expect(written).toEqual(expected);
+  }
+  ready.destroy();
 });
 
 test("by the wall clock, submit by submit, where there are no timestamps", async () => {
