@@ -45,6 +45,8 @@ const instances = [
 /** Vitest refuses a browser project without a browser. */
 const gpu: TestProjectConfiguration = {
   extends: true,
+  // Found only when the first test that imports it runs, it would make Vite reload that test.
+  optimizeDeps: { include: ["onnxruntime-web/wasm"] },
   test: {
     name: "gpu",
     include: ["tests/gpu/**/*.test.ts"],

@@ -18,7 +18,7 @@
 // else 0), ROWS, THREADS, KEYS (divides THREADS); derived from these
 // ROWS_PER_THREAD = ⌈ROWS / (THREADS / KEYS)⌉ and SLOTS = ⌈ROWS · HEAD_WORDS / THREADS⌉.
 
-struct Shape { batch: u32, queries: u32, keys: u32, heads: u32, kvHeads: u32, headDim: u32, window: u32 }
+struct Shape { batch: u32, queries: u32, keys: u32, heads: u32, kvHeads: u32, headDim: u32, window: u32, capacity: u32 }
 
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(1) var<storage, read> q: array<vec4<elem>>;
@@ -62,7 +62,7 @@ fn main(
   let first = index / SPLITS % tiles * ROWS;
   let last = min(first + ROWS, rows) - 1u;
   let past = shape.keys - shape.queries;
-  let cache = (sequence * shape.kvHeads + kv_head) * shape.keys * HEAD_WORDS;
+  let cache = (sequence * shape.kvHeads + kv_head) * shape.capacity * HEAD_WORDS;
 
   for (var i = thread; i < ROWS * HEAD_WORDS; i += THREADS) {
     let row = min(first + i / HEAD_WORDS, last);

@@ -17,7 +17,7 @@
 // WORDS = ⌈HEAD_WORDS / WORD_LANES⌉, and of the two ways to hand over weights one with its bound and one with zero:
 // BROADCAST = WORD_LANES where KEY_LANES is 1, SHUFFLE = WORD_LANES where it is not.
 
-struct Shape { batch: u32, queries: u32, keys: u32, heads: u32, kvHeads: u32, headDim: u32, window: u32 }
+struct Shape { batch: u32, queries: u32, keys: u32, heads: u32, kvHeads: u32, headDim: u32, window: u32, capacity: u32 }
 
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(1) var<storage, read> q: array<vec4<elem>>;
@@ -58,7 +58,7 @@ fn main(
   let first = unit / SPLITS % tiles * ROWS;
   let last = min(first + ROWS, rows) - 1u;
   let past = shape.keys - shape.queries;
-  let cache = (sequence * shape.kvHeads + kv_head) * shape.keys * HEAD_WORDS;
+  let cache = (sequence * shape.kvHeads + kv_head) * shape.capacity * HEAD_WORDS;
 
   let oldest = past + first / sharing;
   let begin = oldest + 1u - min(shape.window, oldest + 1u);

@@ -5,7 +5,7 @@
 // Prelude: elem, kv, out, PLAIN, PACKED, HEAD_WORDS, ROWS, SPLITS and PARTIAL as there; THREADS, and KEYS that a
 // thread takes at once.
 
-struct Shape { batch: u32, queries: u32, keys: u32, heads: u32, kvHeads: u32, headDim: u32, window: u32 }
+struct Shape { batch: u32, queries: u32, keys: u32, heads: u32, kvHeads: u32, headDim: u32, window: u32, capacity: u32 }
 
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(1) var<storage, read> q: array<vec4<elem>>;
@@ -43,7 +43,7 @@ fn main(
   let first = unit / SPLITS % tiles * ROWS;
   let last = min(first + ROWS, rows) - 1u;
   let past = shape.keys - shape.queries;
-  let cache = (sequence * shape.kvHeads + kv_head) * shape.keys * HEAD_WORDS;
+  let cache = (sequence * shape.kvHeads + kv_head) * shape.capacity * HEAD_WORDS;
 
   let oldest = past + first / sharing;
   let begin = oldest + 1u - min(shape.window, oldest + 1u);

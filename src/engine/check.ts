@@ -3,7 +3,7 @@
 import { kernelOf } from "../kernels";
 import { variantOf } from "../kernels/choices";
 import { decoder, type Float, roundoff } from "../kernels/elements";
-import { bytesOf, strideOf } from "../kernels/kernel";
+import { bytesOf, type Operand, strideOf } from "../kernels/kernel";
 import { uniform } from "../statistics";
 import type { Span } from "../timing";
 import { type Gpu, guarded } from "./device";
@@ -45,10 +45,11 @@ const EDGE = 24;
 
 /** The elements to compare: some in the part of every workgroup, as far as the budget allows, and the edges. */
 function spots(launch: Launch, budget: Budget): { spots: Map<number, Set<number>>; coverage: number } {
-  const { shape, output, choice } = launch;
+  const { shape, outputs, choice } = launch;
   const kernel = kernelOf(launch.kernel);
   const variant = variantOf(kernel, choice);
-  const { rows, columns } = output.operand;
+  const { columns } = outputs[0]!.operand;
+  const rows = outputs.reduce((sum, { operand }) => sum + operand.rows, 0);
   const perElement = kernel.products(shape);
   const groups = launch.compiled.stages.at(-1)!.stage.workgroups;
   const affordable = Math.max(64, Math.floor(budget.everyGroup / perElement));
@@ -76,20 +77,54 @@ function spots(launch: Launch, budget: Budget): { spots: Map<number, Set<number>
 }
 
 /** FNV-1a of 32-bit words, in hexadecimal. */
-function hash(bytes: ArrayBuffer): string {
+function hash(outputs: readonly ArrayBuffer[]): string {
   let state = 0x811c9dc5;
-  for (const word of new Uint32Array(bytes, 0, bytes.byteLength >> 2)) {
-    state = Math.imul(state ^ word, 0x01000193);
-    state ^= state >>> 15;
+  for (const bytes of outputs) {
+    for (const word of new Uint32Array(bytes, 0, bytes.byteLength >> 2)) {
+      state = Math.imul(state ^ word, 0x01000193);
+      state ^= state >>> 15;
+    }
   }
   return (state >>> 0).toString(16).padStart(8, "0");
 }
 
-const outputBytes = ({ output: { operand } }: Launch) => bytesOf(operand);
-
-function poison(gpu: Gpu, { output: { buffer } }: Launch): void {
-  gpu.device.queue.writeBuffer(buffer, 0, new Uint32Array(buffer.size / 4).fill(POISON));
+/** What is in a launch's outputs, each as raw bytes. */
+async function readOutputs(gpu: Gpu, { outputs }: Launch): Promise<ArrayBuffer[]> {
+  const all: ArrayBuffer[] = [];
+  for (const { operand, buffer } of outputs) all.push(await readBack(gpu, buffer, bytesOf(operand)));
+  return all;
 }
+
+function poison(gpu: Gpu, { outputs }: Launch): void {
+  for (const { buffer } of outputs)
+    gpu.device.queue.writeBuffer(buffer, 0, new Uint32Array(buffer.size / 4).fill(POISON));
+}
+
+/** An output and what was left in it. Rows count on from one output to the next: its own begin at `first`. */
+interface Left {
+  readonly operand: Operand;
+  readonly first: number;
+  at(row: number, column: number): number;
+}
+
+function leftIn({ outputs }: Launch, all: readonly ArrayBuffer[]): Left[] {
+  let next = 0;
+  return outputs.map(({ operand }, i) => {
+    const stride = strideOf(operand.columns);
+    const decode = decoder(operand.element, all[i]!);
+    const first = next;
+    next += operand.rows;
+    return { operand, first, at: (row, column) => decode((row - first) * stride + column) };
+  });
+}
+
+/** Whole numbers are written as they are: there is nothing to round, and nothing that is not finite. */
+const floatOf = ({ element }: Operand): Float | undefined =>
+  element === "f32" || element === "f16" ? element : undefined;
+
+/** Whether an element still holds what the outputs are poisoned with. */
+const isPoison = ({ operand }: Left, value: number): boolean =>
+  floatOf(operand) === undefined ? value === POISON : Number.isNaN(value);
 
 export interface Check {
   /** Elements that were compared with the reference; all of them were looked at for poison. */
@@ -105,30 +140,29 @@ export interface Check {
  * Compares an output with the float64 reference of what the dispatch of this number in the rotation reads: every
  * element must be finite, and the chosen ones must agree. Throws an error that says which is wrong and by how much.
  */
-function compare(launch: Launch, bytes: ArrayBuffer, dispatch: number, budget: Budget): Check {
+function compare(launch: Launch, bytes: readonly ArrayBuffer[], dispatch: number, budget: Budget): Check {
+  const { shape, dtype, choice } = launch;
   const kernel = kernelOf(launch.kernel);
-  const { operand } = launch.output;
-  const stride = strideOf(operand.columns);
-  const { element } = operand;
-  // Whole numbers are written as they are: there is nothing to round, and nothing that is not finite.
-  const stored: Float | undefined = element === "f32" || element === "f16" ? element : undefined;
-  const decode = decoder(element, bytes);
-  const at = (row: number, column: number) => decode(row * stride + column);
+  const all = leftIn(launch, bytes);
+  const given = launch.inputs(dispatch);
+  const untouched = (row: number) => kernel.untouched?.(shape, given, row) ?? false;
 
-  for (let row = 0; row < operand.rows; row++) {
-    for (let column = 0; column < operand.columns; column++) {
-      if (!Number.isFinite(at(row, column))) {
-        throw new Error(
-          `${launch.kernel}: element (${row}, ${column}) of the output was not written, or is not finite`,
-        );
+  for (const left of all) {
+    const { operand, first, at } = left;
+    for (let row = first; row < first + operand.rows; row++) {
+      const alone = untouched(row);
+      for (let column = 0; column < operand.columns; column++) {
+        const value = at(row, column);
+        if (alone ? !isPoison(left, value) : !Number.isFinite(value)) {
+          const wrong = alone ? "was written, and is not its to write" : "was not written, or is not finite";
+          throw new Error(`${launch.kernel}: element (${row}, ${column}) of the output ${wrong}`);
+        }
       }
     }
   }
 
-  const { shape, dtype, choice } = launch;
   const variant = variantOf(kernel, choice);
   const { rounded } = variant;
-  const given = launch.inputs(dispatch);
   const inputs = rounded?.inputs(given, shape) ?? given;
   const tolerance =
     kernel.tolerance(shape, dtype) +
@@ -138,6 +172,9 @@ function compare(launch: Launch, bytes: ArrayBuffer, dispatch: number, budget: B
   let worst = 0;
   let elements = 0;
   for (const [row, set] of chosen) {
+    if (untouched(row)) continue;
+    const { operand, at } = all.findLast(({ first }) => first <= row)!;
+    const stored = floatOf(operand);
     const columns = [...set];
     elements += columns.length;
     kernel.reference(shape, inputs, row, columns, dtype).forEach(({ value, magnitude }, i) => {
@@ -174,7 +211,7 @@ export async function check(
 ): Promise<Check & { readonly span: Span }> {
   await guarded(gpu, `checking ${launch.kernel}`, () => poison(gpu, launch));
   const span = await timer.span(launch, 1, 0);
-  const bytes = await readBack(gpu, launch.output.buffer, outputBytes(launch));
+  const bytes = await readOutputs(gpu, launch);
   return { ...compare(launch, bytes, timer.lastDispatch(launch), budget), span };
 }
 
@@ -184,9 +221,8 @@ export async function check(
  * their hash. Throws where that is not so.
  */
 export async function checkAfter(gpu: Gpu, timer: Timer, launch: Launch): Promise<string> {
-  const { buffer } = launch.output;
   const dispatch = timer.lastDispatch(launch);
-  const bytes = await readBack(gpu, buffer, outputBytes(launch));
+  const bytes = await readOutputs(gpu, launch);
   compare(launch, bytes, dispatch, CURSORY);
   await guarded(gpu, `checking ${launch.kernel}`, () => {
     poison(gpu, launch);
@@ -196,7 +232,7 @@ export async function checkAfter(gpu: Gpu, timer: Timer, launch: Launch): Promis
     pass.end();
     gpu.device.queue.submit([encoder.finish()]);
   });
-  const [left, fresh] = [hash(bytes), hash(await readBack(gpu, buffer, outputBytes(launch)))];
+  const [left, fresh] = [hash(bytes), hash(await readOutputs(gpu, launch))];
   if (left !== fresh) {
     throw new Error(
       `${launch.kernel}: the output after timing (${left}) is not that of a fresh run (${fresh}): what was timed is not what was checked`,

@@ -4,9 +4,9 @@ import { type AnyCall, type AnyShape, type KernelName, kernelOf } from "../kerne
 import { type Choice, choiceName, variantOf } from "../kernels/choices";
 import type { DType } from "../kernels/elements";
 import { f16Bits } from "../kernels/f16";
-import { bytesOf, type Matrix, type Operand, strideOf } from "../kernels/kernel";
+import { bytesOf, type Matrix, type Operand, outputsOf, strideOf, uniformOf } from "../kernels/kernel";
 import { gridOf } from "../kernels/prelude";
-import { randomAt } from "../kernels/random";
+import { randomAt, randomBits } from "../kernels/random";
 import { type Gpu, guarded } from "./device";
 import { isStreamed } from "./pieces";
 import { type Compiled, compile, unfit } from "./pipeline";
@@ -28,7 +28,7 @@ export interface Launch {
   readonly compiled: Compiled;
   /** Of its activations, which no other launch on this device shares: stale output does not pass for fresh. */
   readonly seed: number;
-  readonly output: { readonly operand: Operand; readonly buffer: GPUBuffer };
+  readonly outputs: readonly { readonly operand: Operand; readonly buffer: GPUBuffer }[];
   /** Bytes that the dispatches rotate through; 0 where nothing is streamed. */
   readonly rotation: number;
   /** The inputs that dispatch number `dispatch` of the rotation reads. */
@@ -45,12 +45,19 @@ export const atOnePlace = (launch: Launch): Launch => ({
   encode: (pass, _from, count) => launch.encode(pass, 0, count, 0),
 });
 
-/** Writes activations: seeded random numbers, zero in the padding. */
+/** Writes activations: seeded random numbers, within their range where they are whole; zero in the padding. */
 function uploadActivations(gpu: Gpu, operand: Operand, buffer: GPUBuffer, seed: number): Matrix {
   const stride = strideOf(operand.columns);
-  const at: Matrix = (row, column) => randomAt(seed, row * stride + column);
+  const [from, below] = operand.range ?? [0, 2 ** 32];
+  const at: Matrix = (row, column) =>
+    operand.element === "u32"
+      ? from + ((randomBits(seed, row * stride + column) >>> 0) % (below - from))
+      : randomAt(seed, row * stride + column);
   const elements = operand.rows * stride;
-  const data = operand.element === "f32" ? new Float32Array(elements) : new Uint16Array(elements);
+  const arrays = { f32: Float32Array, u32: Uint32Array, f16: Uint16Array } as const;
+  const { element } = operand;
+  if (element === "i8" || element === "i4") throw new Error(`${operand.name}: activations are no ${element}`);
+  const data = new arrays[element](elements);
   for (let row = 0; row < operand.rows; row++) {
     for (let column = 0; column < operand.columns; column++) {
       const value = at(row, column);
@@ -80,7 +87,7 @@ export async function prepare(
   const refused = kernel.unsupported?.(shape, dtype) ?? unfit(gpu, kernel, choice, shape, dtype);
   if (refused !== undefined) throw new Error(`${name}, ${choiceName(kernel, choice)}: ${refused}`);
   const operands = kernel.operands(shape, dtype);
-  const output = operands.at(-1)!;
+  const outputs = outputsOf(operands);
   const all = [...operands, ...(variant.scratch?.(tuning, shape, dtype) ?? [])];
   const binding = Math.min(gpu.limits.maxStorageBufferBindingSize, gpu.limits.maxBufferSize);
   const tooLarge = all.find((operand) => bytesOf(operand) > binding);
@@ -107,19 +114,18 @@ export async function prepare(
 
   try {
     return await guarded(gpu, `preparing ${name}`, () => {
-      const uniform = own(kernel.fields.length * 4, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST);
-      gpu.device.queue.writeBuffer(
-        uniform,
-        0,
-        Uint32Array.from(kernel.fields, (field) => shape[field]!),
-      );
+      const values = Uint32Array.from(uniformOf(kernel, shape));
+      const uniform = own(values.byteLength, GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST);
+      gpu.device.queue.writeBuffer(uniform, 0, values);
 
       const activations = new Map<Operand, Matrix>();
       const fixed = new Map<string, GPUBuffer>();
       all.forEach((operand, i) => {
         if (isStreamed(operand)) return;
         const usage =
-          operand === output ? GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST : GPUBufferUsage.COPY_DST;
+          operand.role === "output"
+            ? GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST
+            : GPUBufferUsage.COPY_DST;
         const buffer = own(bytesOf(operand), GPUBufferUsage.STORAGE | usage);
         fixed.set(operand.name, buffer);
         if (operand.role === "activations")
@@ -157,12 +163,12 @@ export async function prepare(
         tuning: choiceName(kernel, choice),
         compiled,
         seed,
-        output: { operand: output, buffer: fixed.get(output.name)! },
+        outputs: outputs.map((operand) => ({ operand, buffer: fixed.get(operand.name)! })),
         rotation:
           streamed.reduce((sum, operand) => sum + bytesOf(operand), 0) *
           (streamed.length > 0 ? groups.length : 0),
         inputs: (dispatch) =>
-          operands.slice(0, -1).map((operand): Matrix => {
+          operands.slice(0, -outputs.length).map((operand): Matrix => {
             const known = activations.get(operand);
             if (known !== undefined) return known;
             const stride = strideOf(operand.columns);

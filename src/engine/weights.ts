@@ -2,13 +2,10 @@
 // piece in turn. A piece is read again only after all the others, so that nothing is found in a cache
 // that would not be there in a model of this size.
 
-import { kernelOf } from "../kernels";
-import { defaultChoice } from "../kernels/choices";
 import { bitsOf, cacheOf, type DType, type Element, quantsOf, storedAt } from "../kernels/elements";
 import { bytesOf, type Operand } from "../kernels/kernel";
-import { gridOf } from "../kernels/prelude";
 import { type Gpu, guarded } from "./device";
-import { compile } from "./pipeline";
+import { fillBuffer } from "./fill";
 
 /** Offsets of storage bindings are multiples of this on every device. */
 const ALIGNMENT = 256;
@@ -56,31 +53,13 @@ interface Pool {
 async function fillPool(gpu: Gpu, { element, buffers, seeds }: Pool, bytes: number): Promise<void> {
   const largest = largestPiece(gpu);
   const unit = Math.floor(Math.min(largest, align(bytes)) / ALIGNMENT) * ALIGNMENT;
-  const fill = kernelOf("fill");
-  const choice = defaultChoice(fill);
-  const dtype: DType = element === "i8" || element === "i4" ? "q8_0" : element;
   while (buffers.length * unit < bytes) {
     const seed = gpu.freshSeed();
     const size = Math.min(unit, align(bytes - buffers.length * unit));
-    const call = { words: size / 16, seed };
-    const { stages } = await compile(gpu, "fill", choice, call, dtype);
-    const { stage, pipeline } = stages[0]!;
     const buffer = gpu.device.createBuffer({ size, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC });
     seeds.push(seed);
     buffers.push(buffer);
-    const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
-    const shape = gpu.device.createBuffer({ size: 16, usage });
-    gpu.device.queue.writeBuffer(shape, 0, new Uint32Array([call.words, seed]));
-    const encoder = gpu.device.createCommandEncoder();
-    const pass = encoder.beginComputePass();
-    pass.setPipeline(pipeline);
-    const entries = [shape, buffer].map((each, binding) => ({ binding, resource: { buffer: each } }));
-    pass.setBindGroup(0, gpu.device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries }));
-    pass.dispatchWorkgroups(...gridOf(stage.workgroups));
-    pass.end();
-    gpu.device.queue.submit([encoder.finish()]);
-    await gpu.await(gpu.device.queue.onSubmittedWorkDone(), "filling the weights");
-    shape.destroy();
+    await fillBuffer(gpu, buffer, element, seed);
   }
 }
 

@@ -46,6 +46,8 @@ const operands = (
 /** softmax(Q·Kᵀ/√d)·V with grouped-query heads: causal over a prompt, or one query over a KV cache. */
 export const attention: Kernel<AttentionShape> = {
   fields: ["batch", "queries", "keys", "heads", "kvHeads", "headDim", "window"],
+  /** Keys that the cache of a head has room for: rows from one head's to the next's. */
+  derived: { capacity: ({ keys }) => keys },
   variants: { tiled, subgroups, threads },
 
   impossible({ queries, keys, heads, kvHeads, headDim }) {

@@ -9,10 +9,13 @@ export type DType = (typeof dtypes)[number];
 
 export type Float = "f32" | "f16";
 
-/** How one number is stored. Whole numbers come with a scale per block of 32, which is an operand of its own. */
-export type Element = Float | "i8" | "i4";
+/**
+ * How one number is stored. Quantised weights come with a scale per block of 32, which is an operand of its own;
+ * u32 is for what is counted or numbered, such as tokens.
+ */
+export type Element = Float | "i8" | "i4" | "u32";
 
-export const bitsOf: Readonly<Record<Element, number>> = { f32: 32, f16: 16, i8: 8, i4: 4 };
+export const bitsOf: Readonly<Record<Element, number>> = { f32: 32, f16: 16, i8: 8, i4: 4, u32: 32 };
 
 /** Unit roundoff: the largest relative error of one rounding to the type. */
 export const roundoff: Readonly<Record<Float, number>> = { f32: 2 ** -24, f16: 2 ** -11 };
@@ -60,6 +63,7 @@ function placeOf(element: "i8" | "i4", index: number): { word: number; bit: numb
 /** Element `index` of memory that is filled with stream `seed`; whole numbers are random bits, two's complement. */
 export function storedAt(element: Element, seed: number, index: number): number {
   if (element === "f32" || element === "f16") return randomAt(seed, index);
+  if (element === "u32") return randomBits(seed, index) >>> 0;
   const { word, bit } = placeOf(element, index);
   return signed(randomBits(seed, word), bit, bitsOf[element]);
 }
@@ -78,6 +82,7 @@ export function decoder(element: Element, bytes: ArrayBuffer): (index: number) =
     return (index) => f16Value(halves[index] ?? 0x7e00);
   }
   const words = new Uint32Array(bytes);
+  if (element === "u32") return (index) => words[index] ?? Number.NaN;
   return (index) => {
     const { word, bit } = placeOf(element, index);
     return signed(words[word] ?? 0, bit, bitsOf[element]);

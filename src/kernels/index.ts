@@ -1,9 +1,11 @@
-// The list of kernels. A kernel's name is its key here and the stem of its file.
+// The list of kernels. A kernel's name is its key here; kernels that differ in little share a file.
 
 import { attention } from "./attention";
 import { copy } from "./copy";
 import { dot } from "./dot";
 import type { DType } from "./elements";
+import { add, gelu_mul, silu_mul } from "./elementwise";
+import { embed, scaled_embed } from "./embed";
 import { empty } from "./empty";
 import { fill } from "./fill";
 import { fma } from "./fma";
@@ -13,6 +15,9 @@ import { matvec } from "./matvec";
 import { mma } from "./mma";
 import { read } from "./read";
 import { reread } from "./reread";
+import { add_rms_norm, rms_norm } from "./rms_norm";
+import { norm_rope, rope } from "./rope";
+import { argmax, sample } from "./sampling";
 import { swiglu } from "./swiglu";
 
 export const kernels = {
@@ -20,6 +25,17 @@ export const kernels = {
   matvec,
   swiglu,
   attention,
+  embed,
+  scaled_embed,
+  rms_norm,
+  add_rms_norm,
+  rope,
+  norm_rope,
+  silu_mul,
+  gelu_mul,
+  add,
+  argmax,
+  sample,
   fma,
   dot,
   mma,

@@ -32,6 +32,8 @@ export interface Operand {
    */
   readonly role: "weights" | "kv-cache" | "activations" | "scratch" | "output";
   readonly element: Element;
+  /** Of whole numbers (u32): the least that may stand here, and the first that may not. Checks draw from these. */
+  readonly range?: readonly [from: number, below: number];
 }
 
 /** An input as the reference sees it: the exact stored number, in float64. */
@@ -127,6 +129,8 @@ export type AnyTuning = Readonly<Record<string, number>>;
  */
 export interface Kernel<Shape> {
   readonly fields: readonly (keyof Shape & string)[];
+  /** What reaches shaders after the fields: what a caller may know better than the shape does, by name. */
+  readonly derived?: Readonly<Record<string, (shape: Shape) => number>>;
   /** The ways to compute it, by name; the default is the first start of the first that fits. */
   readonly variants: Readonly<Record<string, Variant<Shape, AnyTuning>>>;
   /** Why there can be no call of this shape, or undefined: every field is a positive whole number already. */
@@ -135,7 +139,7 @@ export interface Kernel<Shape> {
   unsupported?(shape: Shape, dtype: DType): string | undefined;
   /** Shapes of one class share a tuning. */
   shapeClass(shape: Shape): string;
-  /** Inputs, then the output. */
+  /** Inputs, then the output; where there are several, all have as many columns, and rows count on from one to the next. */
   operands(shape: Shape, dtype: DType): readonly Operand[];
   work(shape: Shape, dtype: DType): Work;
   /**
@@ -145,6 +149,8 @@ export interface Kernel<Shape> {
   split?(shape: Shape, parts: number): Shape;
   /** Products that the reference of one output element takes. */
   products(shape: Shape): number;
+  /** Whether a row of the output is left as it was: a table may be too large to be written whole. */
+  untouched?(shape: Shape, inputs: readonly Matrix[], row: number): boolean;
   /** The given columns of one output row in float64. Slow: tests and spot checks only. */
   reference(
     shape: Shape,
@@ -179,6 +185,19 @@ export const strideOf = (columns: number): number => Math.ceil(columns / 4) * 4;
 /** Bytes that an operand occupies. */
 export const bytesOf = ({ rows, columns, element }: Operand): number =>
   (rows * strideOf(columns) * bitsOf[element]) / 8;
+
+/** What shaders read in their uniform, in order: the fields of the shape, and what is derived from them. */
+export const uniformOf = <Shape>(
+  { fields, derived = {} }: Pick<Kernel<Shape>, "fields" | "derived">,
+  shape: Shape & Readonly<Record<string, number>>,
+): number[] => [
+  ...fields.map((field) => shape[field]!),
+  ...Object.values(derived).map((value) => value(shape)),
+];
+
+/** The outputs among a kernel's operands. */
+export const outputsOf = (operands: readonly Operand[]): Operand[] =>
+  operands.filter(({ role }) => role === "output");
 
 /** Bytes of an operand without its padding: what has to cross the memory bus. */
 export const trafficOf = ({ rows, columns, element }: Operand): number =>

@@ -1,7 +1,7 @@
 // Writes ONNX models of a node or two: protobuf by hand, fields as numbered in onnx.proto3.
 
 /** TensorProto.DataType */
-export const elementTypes = { float32: 1, uint8: 2, int32: 6 } as const;
+export const elementTypes = { float32: 1, uint8: 2, int32: 6, int64: 7 } as const;
 export type ElementType = keyof typeof elementTypes;
 
 export interface Value {
@@ -12,8 +12,11 @@ export interface Value {
 
 /** A value that is part of the model: weights. */
 export interface Initializer extends Value {
-  readonly data: Float32Array | Uint8Array | Int32Array;
+  readonly data: Float32Array | Uint8Array | Int32Array | BigInt64Array;
 }
+
+/** A whole number from 0, or a real one. */
+export type Attribute = number | { readonly float: number };
 
 export interface Node {
   readonly operator: string;
@@ -22,8 +25,7 @@ export interface Node {
   /** Names of values; "" leaves an optional one out. */
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
-  /** Whole numbers only. */
-  readonly attributes: Readonly<Record<string, number>>;
+  readonly attributes: Readonly<Record<string, Attribute>>;
 }
 
 export interface Model {
@@ -39,10 +41,10 @@ type Pieces = readonly Uint8Array[];
 const IR_VERSION = 8;
 const OPSETS = { "": 17, "com.microsoft": 1 } as const;
 
-/** AttributeProto.AttributeType.INT */
-const INT = 2;
+/** AttributeProto.AttributeType */
+const TYPE = { float: 1, int: 2 } as const;
 
-const WIRE = { varint: 0, bytes: 2 } as const;
+const WIRE = { varint: 0, bytes: 2, four: 5 } as const;
 
 /** Seven bits per byte, least significant first, for whole numbers from 0. */
 function varint(value: number): Uint8Array {
@@ -59,6 +61,12 @@ function message(field: number, ...content: readonly Pieces[]): Pieces {
   const length = pieces.reduce((sum, { byteLength }) => sum + byteLength, 0);
   return [varint(8 * field + WIRE.bytes), varint(length), ...pieces];
 }
+
+/** A real number in four bytes. */
+const real = (field: number, value: number): Pieces => [
+  varint(8 * field + WIRE.four),
+  new Uint8Array(Float32Array.of(value).buffer),
+];
 
 const text = (field: number, value: string): Pieces => message(field, [new TextEncoder().encode(value)]);
 
@@ -95,7 +103,9 @@ const node = ({ operator, domain, inputs, outputs, attributes }: Node): Pieces =
     ...outputs.map((name) => text(2, name)),
     text(4, operator),
     ...Object.entries(attributes).map(([name, amount]) =>
-      message(5, text(1, name), number(3, amount), number(20, INT)),
+      typeof amount === "number"
+        ? message(5, text(1, name), number(3, amount), number(20, TYPE.int))
+        : message(5, text(1, name), real(2, amount.float), number(20, TYPE.float)),
     ),
     text(7, domain),
   );

@@ -75,7 +75,7 @@ export function contenderOf({ gpu }: OwnEngine, launch: Launch, destroy: () => v
     },
     async read() {
       enqueue(1);
-      const { operand, buffer } = launch.output;
+      const { operand, buffer } = launch.outputs[0]!;
       return new Float32Array(await readBack(gpu, buffer, bytesOf(operand)));
     },
     destroy,

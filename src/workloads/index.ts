@@ -1,5 +1,21 @@
 export { decode } from "./decode";
+export { type Decoder, decoderOf, layerWindow, whyNoForward } from "./decoder";
+export { forward, vocabularyPieces } from "./forward";
+export {
+  allFused,
+  type Bound,
+  type Dispatch,
+  type ForwardOptions,
+  type ForwardPass,
+  type Fusions,
+  mergedTensors,
+  type Sampling,
+  type Tensor,
+  type TensorRole,
+} from "./forward_pass";
+export { type ForwardWork, forwardWork, layersWithin } from "./forward_work";
 export { kvCacheBytes } from "./kv_cache";
 export * from "./model";
 export { prefill } from "./prefill";
+export { inverseFrequencies, localFrequencies, ropeAngles } from "./rope_angles";
 export * from "./workload";

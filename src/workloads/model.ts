@@ -1,4 +1,5 @@
-// Models as data: the fields of a Hugging Face config.json that decide the shapes, under their own names.
+// Models as data: the fields of a Hugging Face config.json that decide the shapes, and those that decide what is
+// computed, under their own names.
 
 import * as v from "valibot";
 import { MAX_HEAD_DIM } from "../kernels/attention";
@@ -13,6 +14,21 @@ import qwen3 from "./models/qwen3-8b.json";
 import smollm2 from "./models/smollm2-135m.json";
 
 const count = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(2 ** 24));
+
+/** Positions stretched as Llama 3.1 does it: slow rotations are slowed down further, fast ones are left alone. */
+const ropeScalingSchema = v.pipe(
+  v.strictObject({
+    rope_type: v.literal("llama3"),
+    factor: v.pipe(v.number(), v.minValue(1), v.maxValue(1024)),
+    low_freq_factor: v.pipe(v.number(), v.minValue(0.001), v.maxValue(1024)),
+    high_freq_factor: v.pipe(v.number(), v.minValue(0.001), v.maxValue(1024)),
+    original_max_position_embeddings: count,
+  }),
+  v.check(
+    ({ low_freq_factor, high_freq_factor }) => low_freq_factor < high_freq_factor,
+    "low_freq_factor must be below high_freq_factor",
+  ),
+);
 
 export const modelConfigSchema = v.pipe(
   v.strictObject({
@@ -32,6 +48,17 @@ export const modelConfigSchema = v.pipe(
     sliding_window: v.optional(count),
     /** Every n-th layer is global, the others are local. */
     sliding_window_pattern: v.optional(count),
+    /** The activation of the feed-forward layers. */
+    hidden_act: v.optional(v.string()),
+    /** Whether the projections to queries, keys, values and back have a bias. */
+    attention_bias: v.optional(v.boolean()),
+    rms_norm_eps: v.optional(v.pipe(v.number(), v.minValue(1e-9), v.maxValue(0.1))),
+    rope_theta: v.optional(v.pipe(v.number(), v.minValue(1), v.maxValue(1e12))),
+    rope_scaling: v.optional(ropeScalingSchema),
+    /** rope_theta of local layers, where it is another one. */
+    rope_local_base_freq: v.optional(v.pipe(v.number(), v.minValue(1), v.maxValue(1e12))),
+    /** What scores are divided by the root of; head_dim where absent. */
+    query_pre_attn_scalar: v.optional(count),
   }),
   v.check(
     (model) => model.num_attention_heads % model.num_key_value_heads === 0,
@@ -41,13 +68,19 @@ export const modelConfigSchema = v.pipe(
 
 export type ModelConfig = v.InferOutput<typeof modelConfigSchema>;
 
+/** TypeScript reads every text of a JSON file as a string: this says which one it is. A test reads the files by the schema. */
+const stretched = <M extends { rope_scaling: { rope_type: string } }>(model: M) => ({
+  ...model,
+  rope_scaling: { ...model.rope_scaling, rope_type: "llama3" as const },
+});
+
 export const models = {
   "smollm2-135m": smollm2,
   "qwen2.5-0.5b": qwen25,
-  "llama-3.2-1b": llama1b,
-  "llama-3.2-3b": llama3b,
-  "llama-3.1-8b": llama8b,
-  "llama-3.1-70b": llama70b,
+  "llama-3.2-1b": stretched(llama1b),
+  "llama-3.2-3b": stretched(llama3b),
+  "llama-3.1-8b": stretched(llama8b),
+  "llama-3.1-70b": stretched(llama70b),
   "mistral-7b": mistral,
   "qwen3-8b": qwen3,
   "gemma-3-1b": gemma3,

@@ -18,7 +18,7 @@ import { host, useDevice } from "./device";
 import { type Fault, faults, plant, removeFaults, suffers } from "./faults";
 
 /** What `check` says about a wrong kernel; a shader that does not compile is not caught by it. */
-const CAUGHT = /was not written, or is not finite|rounding explains/;
+const CAUGHT = /was not written, or is not finite|was written, and is not its|rounding explains/;
 
 const gpu = useDevice();
 let timer: Timer;

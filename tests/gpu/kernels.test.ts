@@ -20,6 +20,32 @@ const heads = (shape: [number, number, number, number, number, number, number]) 
   return { batch, queries, keys, heads, kvHeads, headDim, window };
 };
 
+const rotated = (shape: [number, number, number, number, number, number]) => {
+  const [batch, queries, heads, kvHeads, headDim, capacity] = shape;
+  return { batch, queries, heads, kvHeads, headDim, capacity };
+};
+const embeddings = [
+  { tokens: 1, vocab: 1, hidden: 1, piece: 1 },
+  { tokens: 7, vocab: 101, hidden: 67, piece: 1 },
+  { tokens: 29, vocab: 53, hidden: 20, piece: 2 },
+  { tokens: 7, vocab: 101, hidden: 96, piece: 1 },
+  { tokens: 29, vocab: 53, hidden: 352, piece: 2 },
+];
+
+const gates = [
+  { rows: 1, columns: 4 },
+  { rows: 3, columns: 68 },
+  { rows: 130, columns: 20 },
+];
+
+const rotations = [
+  rotated([1, 1, 1, 1, 4, 1]),
+  rotated([1, 1, 9, 3, 64, 77]),
+  rotated([1, 19, 4, 2, 20, 31]),
+  rotated([3, 5, 6, 2, 12, 8]),
+  rotated([2, 1, 4, 1, 256, 3]),
+];
+
 /** One, primes, one row, not a multiple of any tile, long K. */
 const shapes: Record<KernelName, readonly AnyShape[]> = {
   matmul: [
@@ -61,6 +87,41 @@ const shapes: Record<KernelName, readonly AnyShape[]> = {
     heads([2, 5, 131, 4, 1, 80, 131]),
     heads([1, 70, 150, 2, 1, 16, 33]),
     heads([1, 1, 300, 4, 1, 256, 100]),
+  ],
+  embed: embeddings,
+  scaled_embed: embeddings,
+  rms_norm: [
+    { rows: 1, columns: 1, nanoEpsilon: 1000 },
+    { rows: 3, columns: 67, nanoEpsilon: 10_000 },
+    { rows: 131, columns: 20, nanoEpsilon: 10_000_000 },
+    { rows: 1, columns: 4099, nanoEpsilon: 1000 },
+  ],
+  add_rms_norm: [
+    { rows: 1, columns: 1, nanoEpsilon: 1000 },
+    { rows: 3, columns: 67, nanoEpsilon: 10_000 },
+    { rows: 131, columns: 20, nanoEpsilon: 10_000_000 },
+    { rows: 1, columns: 4099, nanoEpsilon: 1000 },
+  ],
+  rope: rotations,
+  norm_rope: rotations.map((shape) => ({ ...shape, nanoEpsilon: 10_000_000 })),
+  silu_mul: gates,
+  gelu_mul: gates,
+  add: [
+    { rows: 1, columns: 1 },
+    { rows: 3, columns: 67 },
+    { rows: 130, columns: 20 },
+  ],
+  argmax: [
+    { rows: 1, columns: 1, block: 1 },
+    { rows: 3, columns: 301, block: 301 },
+    { rows: 70, columns: 67, block: 64 },
+    { rows: 1, columns: 4099, block: 1028 },
+  ],
+  sample: [
+    { rows: 1, columns: 1, block: 1, milliTemperature: 1000, seed: 1 },
+    { rows: 3, columns: 301, block: 301, milliTemperature: 700, seed: 2 },
+    { rows: 70, columns: 67, block: 64, milliTemperature: 10, seed: 3 },
+    { rows: 1, columns: 4099, block: 1028, milliTemperature: 1500, seed: 4 },
   ],
   fma: [
     { invocations: 1, chains: 1, steps: 8 },

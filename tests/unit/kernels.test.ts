@@ -16,6 +16,19 @@ describe("work, by hand", () => {
     [callOf("swiglu"), 2 * 2 * 3 * 7 * 20, 4 * (3 * 20 + 2 * 7 * 20 + 3 * 7)],
     // Positions 2, 3 and 4 see 3, 4 and 5 keys; two sequences of four heads of 8.
     [callOf("attention"), 2 * 4 * 12 * 8 * 4, 4 * 2 * 8 * (2 * 3 * 4 + 2 * 5 * 2)],
+    // A number, a row of the table and a row of the output for each token.
+    [callOf("embed"), 0, 4 * (3 + 3 * 20 + 3 * 20)],
+    [callOf("rms_norm"), 4 * 3 * 20, 4 * (2 * 3 * 20 + 20)],
+    [callOf("add_rms_norm"), 5 * 3 * 20, 4 * (4 * 3 * 20 + 20)],
+    // Six tokens of eight heads of 8, the bias of one, three positions, and the same eight heads written.
+    [callOf("rope"), 3 * 6 * 6 * 8, 4 * (6 * 64 + 64 + 3 * 8 + 1 + 6 * 64)],
+    [callOf("norm_rope"), 3 * 6 * 6 * 8, 4 * (6 * 64 + 64 + 3 * 8 + 1 + 2 * 8 + 6 * 64)],
+    [callOf("scaled_embed"), 3 * 20, 4 * (3 + 3 * 20 + 3 * 20)],
+    [callOf("silu_mul"), 4 * 3 * 20, 4 * 3 * 3 * 20],
+    [callOf("gelu_mul"), 9 * 3 * 20, 4 * 3 * 3 * 20],
+    [callOf("add"), 3 * 20, 4 * 3 * 3 * 20],
+    [callOf("argmax"), 3 * 7, 4 * (3 * 7 + 3)],
+    [callOf("sample"), 3 * 3 * 7, 4 * (3 * 7 + 1 + 3)],
     [callOf("fma"), 2 * 4 * 10 * 4 * 16, 4 * (8 + 40)],
     [callOf("read"), 4 * 2 * 3, 4 * 24 + 16 * 2],
     [callOf("dot"), 2 * 4 * 10 * 4 * 16, 4 * (4 + 10)],
@@ -39,6 +52,13 @@ describe("work, by hand", () => {
           mma: 2 * 2 * 32 + 4 * 3 * 8 * 16,
           dot: wide,
           fill: wide,
+          // Tokens, positions and angles are not in the type.
+          embed: (wide + 4 * 3) / 2,
+          scaled_embed: (wide + 4 * 3) / 2,
+          rope: (wide + 4 * (3 * 8 + 1)) / 2,
+          norm_rope: (wide + 4 * (3 * 8 + 1)) / 2,
+          argmax: (wide + 4 * 3) / 2,
+          sample: (wide + 4 * 4) / 2,
         }[call.kernel as string] ?? wide / 2;
       expect(narrow, call.kernel).toBe(expected);
     }

@@ -60,7 +60,7 @@ export const attentionFaults: readonly FaultGroup[] = [
     tunings: /of 8x16$/,
     plants: [
       ["the last key never read", "past + last / sharing + 1u;", "past + last / sharing;"],
-      ["keys of the first kv head", "+ kv_head) * shape.keys", "+ 0u) * shape.keys"],
+      ["keys of the first kv head", "+ kv_head) * shape.capacity", "+ 0u) * shape.capacity"],
       ["the sum not rescaled", "acc[s] * rescale[r]", "acc[s]"],
       ["the total not rescaled", "total[s] * rescale[r]", "total[s]"],
       ["no 1/sqrt(headDim)", " * inverseSqrt(f32(shape.headDim))", ""],
@@ -218,7 +218,7 @@ export const attentionFaults: readonly FaultGroup[] = [
     plants: [
       ["keys of the first sequence", "let cache = (sequence *", "let cache = (0u *"],
       ["the last sequence never written", "sequence >= shape.batch", "sequence + 1u >= shape.batch"],
-      ["keys of the first kv head", "+ kv_head) * shape.keys", "+ 0u) * shape.keys"],
+      ["keys of the first kv head", "+ kv_head) * shape.capacity", "+ 0u) * shape.capacity"],
     ],
   },
   {

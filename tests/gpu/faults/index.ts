@@ -4,6 +4,7 @@ import { matmulFaults } from "./matmul";
 import { matrixFaults } from "./matrix";
 import { matvecFaults } from "./matvec";
 import { probeFaults } from "./probes";
+import { transformerFaults } from "./transformer";
 
 export { type Fault, plant, removeFaults, suffers } from "./fault";
 
@@ -12,5 +13,6 @@ export const faults: readonly Fault[] = faultsOf([
   ...matrixFaults,
   ...matvecFaults,
   ...attentionFaults,
+  ...transformerFaults,
   ...probeFaults,
 ]);

@@ -1,0 +1,99 @@
+// The best choice for each kind of call of a forward pass, searched for on synthetic weights before the model takes
+// the memory.
+
+import { type AnyCall, kernelOf } from "../kernels";
+import type { Choice } from "../kernels/choices";
+import type { DType } from "../kernels/elements";
+import { bytesOf } from "../kernels/kernel";
+import type { TuningRecord } from "../result";
+import type { ForwardPass } from "../workloads";
+import type { Gpu } from "./device";
+import type { Choose } from "./forward_plan";
+import { isStreamed } from "./pieces";
+import { fittingStarts, unfit } from "./pipeline";
+import type { Timer } from "./timer";
+import { tune } from "./tune";
+import { allocateWeights } from "./weights";
+
+/** Weights that candidates are timed on: more than a call streams at once, and than most caches hold. */
+const TUNING_BYTES = 2 ** 26;
+
+/** What a call may stream of them, so that it rotates through some places. */
+const MOST_STREAMED = TUNING_BYTES / 4;
+
+/** What is worth a search beyond the starts: nearly all time is spent there. */
+const SEARCHED: ReadonlySet<string> = new Set(["matmul", "matvec", "swiglu", "attention"]);
+
+const streamedBy = ({ kernel, shape }: AnyCall, dtype: DType): number =>
+  kernelOf(kernel)
+    .operands(shape, dtype)
+    .filter(isStreamed)
+    .reduce((sum, operand) => sum + bytesOf(operand), 0);
+
+/** A part of the call, of the same class, that streams no more than it may; the call where it cannot be divided. */
+function small(call: AnyCall, dtype: DType): AnyCall {
+  const kernel = kernelOf(call.kernel);
+  const parts = Math.ceil(streamedBy(call, dtype) / MOST_STREAMED);
+  return parts <= 1 || kernel.split === undefined
+    ? call
+    : { ...call, shape: kernel.split(call.shape, parts) };
+}
+
+/**
+ * Searches for `seconds` for each kind of product and of attention, and among the starts for everything else. Throws
+ * where nothing computes a call.
+ */
+export async function tuneForward(
+  gpu: Gpu,
+  timer: Timer,
+  passes: readonly ForwardPass[],
+  { seconds, note = () => {} }: { readonly seconds: number; readonly note?: (label: string) => void },
+): Promise<{ choose: Choose; records: TuningRecord[] }> {
+  const found = new Map<string, Choice>();
+  const records: TuningRecord[] = [];
+  const keyOf = ({ kernel, shape }: AnyCall, dtype: DType) =>
+    `${kernel} ${dtype} ${kernelOf(kernel).shapeClass(shape)}`;
+  const wanted = new Map<string, { call: AnyCall; dtype: DType }>();
+  for (const { call, dtype } of passes.flatMap(({ dispatches }) => dispatches))
+    if (!wanted.has(keyOf(call, dtype))) wanted.set(keyOf(call, dtype), { call, dtype });
+
+  for (const dtype of new Set([...wanted.values()].map((each) => each.dtype))) {
+    const weights = await allocateWeights(gpu, dtype, TUNING_BYTES);
+    try {
+      for (const [key, each] of wanted) {
+        if (each.dtype !== dtype) continue;
+        const call = small(each.call, dtype);
+        const from = fittingStarts(gpu, call.kernel, call.shape, dtype);
+        const [only, ...others] = from;
+        // A table that is looked up in is no matrix to stream: how its few rows are copied matters little.
+        const tooMuch = streamedBy(call, dtype) > TUNING_BYTES / 2;
+        if (only !== undefined && (others.length === 0 || tooMuch)) {
+          found.set(key, only);
+          continue;
+        }
+        note(`choosing ${key}`);
+        const { choice, record } = await tune(gpu, timer, weights, call, dtype, {
+          from,
+          seconds: SEARCHED.has(call.kernel) ? seconds : 0,
+        });
+        found.set(key, choice);
+        records.push(record);
+      }
+    } finally {
+      weights.destroy();
+    }
+  }
+  return {
+    records,
+    choose(call, dtype) {
+      const chosen = found.get(keyOf(call, dtype));
+      // What is best for another shape of the class may not suit this one.
+      if (chosen !== undefined && unfit(gpu, kernelOf(call.kernel), chosen, call.shape, dtype) === undefined)
+        return chosen;
+      const [start] = fittingStarts(gpu, call.kernel, call.shape, dtype);
+      if (start === undefined)
+        throw new Error(`${call.kernel}: nothing computes it in ${dtype} on this device`);
+      return start;
+    },
+  };
+}

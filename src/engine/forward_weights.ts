@@ -1,0 +1,114 @@
+// The synthetic weights of a forward pass: seeded random numbers whose sizes keep a model of many layers tame, and the
+// same numbers on the CPU.
+
+import { storedAt } from "../kernels/elements";
+import { f16Bits, f16Value } from "../kernels/f16";
+import { type Matrix, strideOf } from "../kernels/kernel";
+import { weightsOf } from "../kernels/product";
+import { randomAt } from "../kernels/random";
+import {
+  decoderOf,
+  inverseFrequencies,
+  localFrequencies,
+  type ModelConfig,
+  ropeAngles,
+  type Tensor,
+} from "../workloads";
+import type { Gpu } from "./device";
+import { fillBuffer } from "./fill";
+
+/**
+ * Root mean square of what `fill` writes: numbers spread evenly over [-1/2, 1/2), whole numbers over their range, these
+ * times a scale.
+ */
+const SPREAD = 1 / Math.sqrt(12);
+const rms = ({ element }: Tensor): number => {
+  if (element === "i8") return (256 / Math.sqrt(12)) * SPREAD;
+  return element === "i4" ? (16 / Math.sqrt(12)) * SPREAD : SPREAD;
+};
+
+/**
+ * What a norm multiplies by: so much that the projections after it come out of about unit size, whatever the weights'
+ * own size is. Then queries, keys and gates are as in a model, and nothing grows beyond f16 over many layers.
+ */
+const gainOf = (model: ModelConfig, matrix: Tensor): number =>
+  1 / (rms(matrix) * Math.sqrt(model.hidden_size));
+
+/**
+ * What the elements of a vector are around, by what it is for: what is turned is of unit size, what is added to
+ * embeddings of their size, which Gemma makes larger, and what is projected so large that it comes out of unit size.
+ */
+function sizeOf(name: string, model: ModelConfig, matrix: Tensor): number {
+  if (name.endsWith("norms")) return 1;
+  const added = /\.post_feedforward_layernorm$/.test(name) || /\.post_attention_layernorm$/.test(name);
+  return added && decoderOf(model).postNorms
+    ? rms(matrix) * Math.sqrt(model.hidden_size)
+    : gainOf(model, matrix);
+}
+
+/** An element of a vector: around its size, but for biases, which are around zero. */
+function vectorAt(name: string, size: number, seed: number, index: number): number {
+  const random = randomAt(seed, index);
+  if (name === "no_bias") return 0;
+  return name.endsWith("bias") ? random : size * (1 + random / 2);
+}
+
+/** A stream of random numbers for each name (FNV-1a): what else is in memory does not matter. */
+function streamOf(seed: number, name: string): number {
+  let state = 0x811c9dc5;
+  for (const letter of name) state = Math.imul(state ^ letter.charCodeAt(0), 0x01000193);
+  return (seed + state) >>> 0;
+}
+
+/** What the tensors hold, as numbers. */
+export interface ForwardWeights {
+  /** The weights of a matrix, its scales multiplied in, or a vector as one row. Throws where there is none of the name. */
+  weight(name: string): Matrix;
+}
+
+/** Fills matrices, vectors, tables and the KV cache, each with a stream of its own. */
+export async function fillForward(
+  gpu: Gpu,
+  model: ModelConfig,
+  tensors: readonly Tensor[],
+  bufferOf: (name: string) => GPUBuffer,
+  seed: number,
+): Promise<ForwardWeights> {
+  const stored = new Map<string, Matrix>();
+  const { queue } = gpu.device;
+  const someMatrix = tensors.find(({ role, name }) => role === "matrix" && !name.endsWith(".scales"));
+  for (const { name, role, rows, columns, element, values } of tensors) {
+    const buffer = bufferOf(name);
+    const stream = streamOf(seed, name);
+    const stride = strideOf(columns);
+    if (role === "matrix" || role === "cache") {
+      await fillBuffer(gpu, buffer, element, stream);
+      if (role === "matrix")
+        stored.set(name, (row, column) => storedAt(element, stream, row * stride + column));
+    } else if (role === "vector") {
+      const size = someMatrix === undefined ? 1 : sizeOf(name, model, someMatrix);
+      const at: Matrix = (row, column) => {
+        const value = vectorAt(name, size, stream, row * stride + column);
+        return element === "f16" ? f16Value(f16Bits(value)) : Math.fround(value);
+      };
+      stored.set(name, at);
+      const data = element === "f16" ? new Uint16Array(rows * stride) : new Float32Array(rows * stride);
+      for (let row = 0; row < rows; row++) {
+        for (let column = 0; column < columns; column++) {
+          const value = at(row, column);
+          data[row * stride + column] = element === "f16" ? f16Bits(value) : value;
+        }
+      }
+      queue.writeBuffer(buffer, 0, data);
+    } else if (name === "angles") queue.writeBuffer(buffer, 0, ropeAngles(inverseFrequencies(model), rows));
+    else if (name === "angles.local") queue.writeBuffer(buffer, 0, ropeAngles(localFrequencies(model), rows));
+    else if (values !== undefined) queue.writeBuffer(buffer, 0, Uint32Array.from(values));
+  }
+  return {
+    weight(name) {
+      const found = stored.get(name);
+      if (found === undefined) throw new Error(`there are no weights ${name}`);
+      return weightsOf(found, stored.get(`${name}.scales`));
+    },
+  };
+}

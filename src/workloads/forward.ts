@@ -1,0 +1,286 @@
+// The forward pass of a model: which kernels are called on which tensors. Pure: the engine runs it.
+
+import { activationsOf, bitsOf, type DType, weightBytes } from "../kernels/elements";
+import { MATVEC_MAX_M } from "../kernels/matvec";
+import { decoderOf, layerWindow } from "./decoder";
+import { type Bound, collector, type ForwardOptions, type ForwardPass } from "./forward_pass";
+import type { ModelConfig } from "./model";
+
+/** Rows of a piece of a vocabulary are a multiple of this, so that each piece's logits begin at a legal offset. */
+const PIECE_ROWS = 128;
+
+/** A vocabulary in so many pieces of so many rows each; the last one may have rows to spare. */
+export function vocabularyPieces(
+  { vocab_size, hidden_size }: ModelConfig,
+  dtype: DType,
+  largestBinding: number,
+): { pieces: number; rows: number } {
+  const pieces = Math.ceil((vocab_size * hidden_size * weightBytes[dtype]) / largestBinding);
+  if (pieces <= 1) return { pieces: 1, rows: vocab_size };
+  const rows = Math.ceil(vocab_size / pieces / PIECE_ROWS) * PIECE_ROWS;
+  return { pieces: Math.ceil(vocab_size / rows), rows };
+}
+
+function assertOptions(model: ModelConfig, options: ForwardOptions): void {
+  const { batch, tokens, capacity, logits, sampling, from, residentLayers } = options;
+  const wrong = (
+    [
+      [Number.isInteger(batch) && batch >= 1, "batch is a whole number from 1"],
+      [Number.isInteger(tokens) && tokens >= 1, "tokens are a whole number from 1"],
+      [tokens <= capacity, `capacity ${capacity} does not hold ${tokens} tokens`],
+      [
+        capacity <= model.max_position_embeddings,
+        `capacity ${capacity} is more than max_position_embeddings ${model.max_position_embeddings}`,
+      ],
+      [from === "prompt" || tokens === 1, "one token of each sequence was sampled"],
+      [
+        sampling === null || logits === "last" || (logits === "all" && tokens === 1),
+        "sampling needs logits of the last token",
+      ],
+      [
+        residentLayers >= 1 && residentLayers <= model.num_hidden_layers,
+        `residentLayers is from 1 to ${model.num_hidden_layers}`,
+      ],
+      [
+        sampling?.kind !== "temperature" || (sampling.temperature >= 0.001 && sampling.temperature <= 1000),
+        "temperature is from 0.001 to 1000",
+      ],
+    ] as const
+  ).find(([right]) => !right);
+  if (wrong !== undefined) throw new RangeError(wrong[1]);
+}
+
+/** What the parts of a pass are made with. */
+function builder(model: ModelConfig, options: ForwardOptions) {
+  const { dtype, batch, tokens, fused } = options;
+  const { hidden_size: hidden } = model;
+  const decoder = decoderOf(model);
+  const { nanoEpsilon } = decoder;
+  const M = batch * tokens;
+  const { tensors, dispatches, call } = collector(dtype);
+  const vocabulary = vocabularyPieces(model, dtype, options.largestBinding);
+  // The residual goes back and forth between two tensors: no call reads and writes the same one.
+  let residual = 0;
+
+  const norm = (label: string, layer: number | null, weight: string, x: string, normed = "normed") =>
+    call(
+      label,
+      layer,
+      { kernel: "rms_norm", shape: { rows: M, columns: hidden, nanoEpsilon } },
+      { x, weight, normed },
+    );
+
+  return {
+    model,
+    options,
+    decoder,
+    M,
+    tensors,
+    dispatches,
+    call,
+    norm,
+    vocabulary,
+    pieces: Array.from({ length: vocabulary.pieces }, (_, piece) => piece),
+
+    linear(
+      label: string,
+      layer: number | null,
+      weights: string,
+      shape: { M: number; N: number; K: number },
+      input: string,
+      output: string | Bound,
+    ) {
+      if (shape.M <= MATVEC_MAX_M)
+        call(label, layer, { kernel: "matvec", shape }, { x: input, w: weights, y: output });
+      else call(label, layer, { kernel: "matmul", shape }, { a: input, b: weights, c: output });
+    },
+
+    /** Adds what a block has given, and norms the sum for the next one. */
+    connect(label: string, layer: number | null, weight: string, given: string) {
+      const [x, sum] = [`residual.${residual}`, `residual.${1 - residual}`];
+      residual = 1 - residual;
+      const shape = { rows: M, columns: hidden };
+      if (fused.addNorm) {
+        const operands = { x, y: given, weight, sum, normed: "normed" };
+        call(label, layer, { kernel: "add_rms_norm", shape: { ...shape, nanoEpsilon } }, operands);
+      } else {
+        call("residual", layer, { kernel: "add", shape }, { x, y: given, sum });
+        norm(label, layer, weight, sum);
+      }
+    },
+  };
+}
+
+type Builder = ReturnType<typeof builder>;
+
+/** The tensor with a layer's own weights of this name: layers may share them in turn. */
+const weightsAt = ({ options }: Builder, layer: number, name: string): string =>
+  `layers.${layer % options.residentLayers}.${name}`;
+
+/** From tokens to the residual stream. */
+function embedding({ model, options, decoder, M, call, vocabulary, pieces }: Builder): void {
+  for (const piece of pieces) {
+    const shape = { tokens: M, vocab: vocabulary.rows, hidden: model.hidden_size, piece: piece + 1 };
+    call(
+      "embed_tokens",
+      null,
+      { kernel: decoder.scaledEmbedding ? "scaled_embed" : "embed", shape },
+      { ids: options.from, table: `embed_tokens.${piece}`, out: "residual.0" },
+    );
+  }
+}
+
+/** From the normed residual stream to what attention gives, in `delta`. */
+function attentionBlock(build: Builder, layer: number): void {
+  const { model, options, decoder, M, call, linear } = build;
+  const { batch, tokens: queries, capacity } = options;
+  const {
+    hidden_size: hidden,
+    num_attention_heads: heads,
+    num_key_value_heads: kvHeads,
+    head_dim: headDim,
+  } = model;
+  const at = (name: string) => weightsAt(build, layer, name);
+  const [k, v] = [`layers.${layer}.k`, `layers.${layer}.v`];
+  const own = layerWindow(model, layer);
+
+  const width = (heads + 2 * kvHeads) * headDim;
+  linear("qkv_proj", layer, at("qkv_proj"), { M, N: width, K: hidden }, "normed", "qkv");
+  const turned = {
+    qkv: "qkv",
+    bias: decoder.qkvBias ? at("qkv_bias") : "no_bias",
+    angles: decoder.localTheta && own !== undefined ? "angles.local" : "angles",
+    position: "position",
+    q: "q",
+    k,
+    v,
+  };
+  const rope = { batch, queries, heads, kvHeads, headDim, capacity };
+  if (decoder.qkNorm) {
+    const shape = { ...rope, nanoEpsilon: decoder.nanoEpsilon };
+    call("rope", layer, { kernel: "norm_rope", shape }, { ...turned, norms: at("qk_norms") });
+  } else call("rope", layer, { kernel: "rope", shape: rope }, turned);
+  const window = Math.min(own ?? capacity, capacity);
+  call(
+    "attention",
+    layer,
+    { kernel: "attention", shape: { batch, queries, keys: capacity, heads, kvHeads, headDim, window } },
+    { q: "q", k, v, o: "attended" },
+  );
+  linear("o_proj", layer, at("o_proj"), { M, N: hidden, K: heads * headDim }, "attended", "delta");
+}
+
+/** From the normed residual stream to what the feed-forward layer gives, in `delta`. */
+function feedForward(build: Builder, layer: number): void {
+  const { model, options, decoder, M, call, linear } = build;
+  const { hidden_size: hidden, intermediate_size: intermediate } = model;
+  const gateUp = weightsAt(build, layer, "gate_up_proj");
+  if (options.fused.gateUp && M <= MATVEC_MAX_M && decoder.activation === "silu") {
+    const shape = { M, N: intermediate, K: hidden };
+    call("gate_up_proj", layer, { kernel: "swiglu", shape }, { x: "normed", w: gateUp, y: "activated" });
+  } else {
+    linear("gate_up_proj", layer, gateUp, { M, N: 2 * intermediate, K: hidden }, "normed", "gated");
+    call(
+      "activation",
+      layer,
+      {
+        kernel: decoder.activation === "silu" ? "silu_mul" : "gelu_mul",
+        shape: { rows: M, columns: intermediate },
+      },
+      { gated: "gated", y: "activated" },
+    );
+  }
+  const down = weightsAt(build, layer, "down_proj");
+  linear("down_proj", layer, down, { M, N: hidden, K: intermediate }, "activated", "delta");
+}
+
+/** A decoder layer, from its normed input to that of the next one, or to what the LM head reads. */
+function decoderLayer(build: Builder, layer: number): void {
+  const { model, options, decoder, norm, connect } = build;
+  const at = (name: string) => weightsAt(build, layer, name);
+  // What a block gives is added as it is, or normed before.
+  const given = decoder.postNorms ? "block" : "delta";
+  attentionBlock(build, layer);
+  if (decoder.postNorms) {
+    norm("post_attention_layernorm", layer, at("post_attention_layernorm"), "delta", given);
+    connect("pre_feedforward_layernorm", layer, at("pre_feedforward_layernorm"), given);
+  } else connect("post_attention_layernorm", layer, at("post_attention_layernorm"), given);
+
+  feedForward(build, layer);
+  if (decoder.postNorms)
+    norm("post_feedforward_layernorm", layer, at("post_feedforward_layernorm"), "delta", given);
+  if (layer + 1 < model.num_hidden_layers) {
+    const next = weightsAt(build, layer + 1, "input_layernorm");
+    connect("input_layernorm", layer + 1, next, given);
+  } else if (options.logits !== "none") connect("norm", null, "norm", given);
+}
+
+/** The rows of the last tokens, by their numbers: what an embedding table is read by. Activations are floats. */
+function lastTokens({ model, options, M, tensors, dispatches }: Builder): void {
+  const { batch, tokens, dtype } = options;
+  const last = `last.${batch}x${tokens}`;
+  const values = Array.from({ length: batch }, (_, sequence) => (sequence + 1) * tokens - 1);
+  const gather = collector(activationsOf[dtype]);
+  gather.call(
+    "last_token",
+    null,
+    { kernel: "embed", shape: { tokens: batch, vocab: M, hidden: model.hidden_size, piece: 1 } },
+    { ids: last, table: "normed", out: "last_normed" },
+  );
+  for (const tensor of gather.tensors.values())
+    if (!tensors.has(tensor.name))
+      tensors.set(tensor.name, tensor.name === last ? { ...tensor, values } : tensor);
+  dispatches.push(...gather.dispatches);
+}
+
+/** From the last norm to logits, and to a token of each sequence. */
+function logits(build: Builder): void {
+  const { model, options, M, call, linear, vocabulary, pieces } = build;
+  const { batch, dtype, sampling } = options;
+  const rows = options.logits === "all" ? M : batch;
+  if (rows < M) lastTokens(build);
+  const input = rows < M ? "last_normed" : "normed";
+  for (const piece of pieces) {
+    const weights = `${model.tie_word_embeddings ? "embed_tokens" : "lm_head"}.${piece}`;
+    const padded = Math.ceil(vocabulary.rows / 4) * 4;
+    const offset = (piece * rows * padded * bitsOf[activationsOf[dtype]]) / 8;
+    const shape = { M: rows, N: vocabulary.rows, K: model.hidden_size };
+    linear("lm_head", null, weights, shape, input, { tensor: "logits", offset });
+  }
+  if (sampling === null) return;
+  const shape = { rows: batch, columns: model.vocab_size, block: vocabulary.rows };
+  if (sampling.kind === "greedy")
+    call("sample", null, { kernel: "argmax", shape }, { logits: "logits", ids: "sampled" });
+  else {
+    const milliTemperature = Math.round(1000 * sampling.temperature);
+    const drawn = { ...shape, milliTemperature, seed: sampling.seed };
+    const operands = { logits: "logits", position: "position", ids: "sampled" };
+    call("sample", null, { kernel: "sample", shape: drawn }, operands);
+  }
+}
+
+/**
+ * A pass of a model over `tokens` new tokens of each of `batch` sequences. Tensors are
+ *
+ *   embed_tokens.p, lm_head.p, layers.i.*_proj   matrices as `dtype` stores them; p counts pieces of the vocabulary
+ *   layers.i.*norm, *bias, norm                  vectors; `no_bias` is zero
+ *   layers.i.k, layers.i.v                       the KV cache, (batch · kvHeads · capacity, head_dim), also where a
+ *                                                layer's window is shorter
+ *   last.bxn                                     the rows of the last tokens of b sequences of n
+ *   angles, angles.local                         cosines and sines of every position
+ *   position                                     where the first of the new tokens stands, in every sequence
+ *   prompt, sampled                              tokens, sequence by sequence
+ *   logits                                       block by block of the vocabulary, each with all rows
+ *
+ * Attention is called with as many keys as the cache has room for: how many there are is the engine's to say, step by
+ * step. Throws where the model is none that is known, or an option makes no sense.
+ */
+export function forward(model: ModelConfig, options: ForwardOptions): ForwardPass {
+  assertOptions(model, options);
+  const build = builder(model, options);
+  embedding(build);
+  build.norm("input_layernorm", 0, weightsAt(build, 0, "input_layernorm"), "residual.0");
+  for (let layer = 0; layer < model.num_hidden_layers; layer++) decoderLayer(build, layer);
+  if (options.logits !== "none") logits(build);
+  return { model, options, tensors: [...build.tensors.values()], dispatches: build.dispatches };
+}

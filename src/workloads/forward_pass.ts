@@ -1,0 +1,140 @@
+// What a forward pass is: kernel calls in order, and the named tensors that they work on. Plain data.
+
+import { type AnyShape, type Call, kernelOf } from "../kernels";
+import type { DType } from "../kernels/elements";
+import { bytesOf, type Operand } from "../kernels/kernel";
+import type { ModelConfig } from "./model";
+
+/** How tokens are chosen from logits. */
+export type Sampling =
+  | { readonly kind: "greedy" }
+  /** `temperature` to thousandths, from 0.001 on. */
+  | { readonly kind: "temperature"; readonly temperature: number; readonly seed: number };
+
+/** What is computed in one dispatch where two would do as well. */
+export interface Fusions {
+  /** A residual connection and the norm after it. */
+  readonly addNorm: boolean;
+  /** Gate, up and the activation between them, for few rows. */
+  readonly gateUp: boolean;
+}
+
+export const allFused: Fusions = { addNorm: true, gateUp: true };
+
+export interface ForwardOptions {
+  /** How weights are stored, and with them activations and the KV cache. */
+  readonly dtype: DType;
+  /** Sequences. */
+  readonly batch: number;
+  /** New tokens of each sequence: many in prefill, one in decode. */
+  readonly tokens: number;
+  /** Tokens that the KV cache of each sequence has room for. */
+  readonly capacity: number;
+  /** Of which tokens there are logits: of none, the last of each sequence, or all. */
+  readonly logits: "none" | "last" | "all";
+  /** How the next token is chosen; null where it is not. Needs logits of the last token. */
+  readonly sampling: Sampling | null;
+  /** Where the tokens come from: the prompt, or what was sampled last, which is one of each sequence. */
+  readonly from: "prompt" | "sampled";
+  readonly fused: Fusions;
+  /** Layers whose weights are in memory; the others take theirs in turn. All of them for a model that is whole. */
+  readonly residentLayers: number;
+  /** Bytes that a binding holds at most: larger vocabularies come in pieces. */
+  readonly largestBinding: number;
+}
+
+/** What a tensor is for: who fills it, and how long it lives. */
+export type TensorRole = "matrix" | "vector" | "table" | "cache" | "state" | "activations";
+
+/** A named piece of memory. Two calls that name the same tensor mean the same memory. */
+export interface Tensor {
+  readonly name: string;
+  readonly role: TensorRole;
+  readonly rows: number;
+  readonly columns: number;
+  readonly element: Operand["element"];
+  readonly bytes: number;
+  /** Of whole numbers that never change: what they are. */
+  readonly values?: readonly number[];
+}
+
+/** A tensor as an operand, from some byte on. */
+export interface Bound {
+  readonly tensor: string;
+  readonly offset: number;
+}
+
+/** One kernel call and the tensors that its operands are. */
+export interface Dispatch {
+  /** What it does in the model: "qkv_proj". */
+  readonly label: string;
+  /** The layer that it belongs to; null before the first and after the last. */
+  readonly layer: number | null;
+  readonly call: Call;
+  /** What it is computed in. */
+  readonly dtype: DType;
+  readonly binds: Readonly<Record<string, Bound>>;
+}
+
+/** A forward pass: plain data. */
+export interface ForwardPass {
+  readonly model: ModelConfig;
+  readonly options: ForwardOptions;
+  /** Every tensor that some call names, once. */
+  readonly tensors: readonly Tensor[];
+  readonly dispatches: readonly Dispatch[];
+}
+
+const roleOf = (name: string): TensorRole => {
+  if (/^(layers\.\d+\.(k|v))$/.test(name)) return "cache";
+  if (/proj|embed_tokens|lm_head/.test(name)) return "matrix";
+  if (/norm$|bias$|norms$/.test(name) && name !== "normed") return "vector";
+  if (/^(angles(\.local)?|last\..*)$/.test(name)) return "table";
+  return ["position", "prompt", "sampled"].includes(name) ? "state" : "activations";
+};
+
+/** Collects calls, and what they say about the tensors they name. */
+export function collector(dtype: DType) {
+  const tensors = new Map<string, Tensor>();
+  const dispatches: Dispatch[] = [];
+  return {
+    tensors,
+    dispatches,
+    /** A call whose operands, in order, are these tensors; scales are named after their weights. */
+    call(
+      label: string,
+      layer: number | null,
+      call: Call,
+      names: Readonly<Record<string, string | Bound>>,
+    ): void {
+      const kernel = kernelOf(call.kernel);
+      const binds: Record<string, Bound> = {};
+      let matrix = "";
+      for (const operand of kernel.operands(call.shape as AnyShape, dtype)) {
+        const given = operand.name === "scales" ? `${matrix}.scales` : names[operand.name];
+        if (given === undefined) throw new Error(`${label}: ${call.kernel} has an operand ${operand.name}`);
+        const bound = typeof given === "string" ? { tensor: given, offset: 0 } : given;
+        if (operand.role === "weights") matrix = bound.tensor;
+        binds[operand.name] = bound;
+        const { rows, columns, element } = operand;
+        const bytes = bound.offset + bytesOf(operand);
+        const known = tensors.get(bound.tensor);
+        if (known === undefined || known.bytes < bytes) {
+          const role = roleOf(bound.tensor);
+          tensors.set(bound.tensor, { name: bound.tensor, role, rows, columns, element, bytes });
+        }
+      }
+      dispatches.push({ label, layer, call, dtype, binds });
+    },
+  };
+}
+
+/** Every tensor of several passes once, as large as the largest of them needs it. */
+export function mergedTensors(passes: readonly ForwardPass[]): Tensor[] {
+  const merged = new Map<string, Tensor>();
+  for (const tensor of passes.flatMap(({ tensors }) => tensors)) {
+    const known = merged.get(tensor.name);
+    if (known === undefined || known.bytes < tensor.bytes) merged.set(tensor.name, tensor);
+  }
+  return [...merged.values()];
+}

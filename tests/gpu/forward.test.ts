@@ -1,0 +1,310 @@
+// A whole transformer in a real browser: against float64, and against itself by other ways.
+
+import { describe, expect, test, vi } from "vitest";
+import { unsupported } from "../../src/engine/device";
+import { type Forward, prepareForward } from "../../src/engine/forward";
+import { type Choose, firstFitting, planForward } from "../../src/engine/forward_plan";
+import { fittingStarts } from "../../src/engine/pipeline";
+import { kernelOf } from "../../src/kernels";
+import { variantOf } from "../../src/kernels/choices";
+import { type DType, dtypes } from "../../src/kernels/elements";
+import { gumbelAt } from "../../src/kernels/sampling";
+import { allFused, type ForwardOptions, forward, type ModelConfig } from "../../src/workloads";
+import { useDevice } from "./device";
+import { argmaxOf, referenceLogits, sameChoices, worstError } from "./forward_reference";
+import { tinyModels } from "./tiny_models";
+
+const gpu = useDevice();
+
+/** Of the largest logit. Weights of four bits are the same on both sides: only what is computed with them counts. */
+const TOLERANCE: Readonly<Record<DType, number>> = { f32: 1e-4, f16: 2e-2, q8_0: 2e-2, q4_0: 2e-2 };
+
+const tokens = (count: number, seed: number, vocabulary = 300) =>
+  Array.from({ length: count }, (_, i) => (seed * 7919 + i * i * 31 + i * 17) % vocabulary);
+
+const whole: Omit<ForwardOptions, "dtype" | "tokens"> = {
+  batch: 1,
+  capacity: 24,
+  logits: "all",
+  sampling: null,
+  from: "prompt",
+  fused: allFused,
+  residentLayers: 1,
+  largestBinding: 2 ** 27,
+};
+
+type Changes = Partial<ForwardOptions> & { readonly tokens: number };
+
+/** A model with a pass for each of these options. */
+async function prepared(
+  model: ModelConfig,
+  dtype: DType,
+  changes: readonly Changes[],
+  {
+    seed = 1,
+    steps = 0,
+    choose = firstFitting(gpu()),
+  }: { seed?: number; steps?: number; choose?: Choose } = {},
+): Promise<Forward> {
+  const passes = changes.map((each) =>
+    forward(model, { ...whole, residentLayers: model.num_hidden_layers, ...each, dtype }),
+  );
+  return prepareForward(gpu(), planForward(gpu(), passes, { steps, choose }), seed);
+}
+
+/** Runs a pass of a prompt and gives the logits that it has left. */
+async function logitsOf(ready: Forward, pass: number, prompt: readonly number[], position = 0) {
+  const { options, encode } = ready.passes[pass]!;
+  ready.writePrompt(prompt);
+  const encoder = gpu().device.createCommandEncoder();
+  encode(encoder, position);
+  gpu().device.queue.submit([encoder.finish()]);
+  return ready.readLogits(options.logits === "all" ? options.batch * options.tokens : options.batch);
+}
+
+const reference = (ready: Forward, model: ModelConfig, prompt: readonly number[]) =>
+  referenceLogits(model, ready.weight, prompt, ready.passes[0]!.options);
+
+const models = Object.entries(tinyModels) as [string, ModelConfig][];
+
+describe.each(dtypes)("%s", (dtype) => {
+  const skipped = () => unsupported(gpu(), dtype);
+
+  test.for(models)("%s: logits of every token agree with float64", async ([name, model], { skip }) => {
+    const reason = skipped();
+    if (reason !== undefined) return skip(reason);
+    const prompt = tokens(13, 3);
+    const ready = await prepared(model, dtype, [{ tokens: prompt.length }]);
+    const actual = await logitsOf(ready, 0, prompt);
+    const expected = reference(ready, model, prompt);
+    const error = worstError(actual, expected);
+    console.log(`${name} ${dtype}: ${error.toExponential(1)} from float64`);
+    expect(error).toBeLessThan(TOLERANCE[dtype]);
+    expect(sameChoices(actual, expected, dtype === "f32" ? 0 : TOLERANCE[dtype])).toBe(true);
+    ready.destroy();
+  });
+
+  test.for(models)(
+    "%s: reading a prompt is writing it token by token, or in parts",
+    async ([, model], { skip }) => {
+      const reason = skipped();
+      if (reason !== undefined) return skip(reason);
+      const prompt = tokens(12, 5);
+      const ready = await prepared(model, dtype, [
+        { tokens: 12 },
+        { tokens: 1 },
+        { tokens: 4 },
+        { tokens: 9 },
+        { tokens: 3 },
+      ]);
+      const all = await logitsOf(ready, 0, prompt);
+      const steps: Float64Array[] = [];
+      for (const [i, token] of prompt.entries()) steps.push(...(await logitsOf(ready, 1, [token], i)));
+      expect(worstError(steps, all)).toBeLessThan(TOLERANCE[dtype]);
+      const fours: Float64Array[] = [];
+      for (let i = 0; i < 12; i += 4) fours.push(...(await logitsOf(ready, 2, prompt.slice(i, i + 4), i)));
+      expect(worstError(fours, all)).toBeLessThan(TOLERANCE[dtype]);
+      const uneven = [
+        ...(await logitsOf(ready, 3, prompt.slice(0, 9), 0)),
+        ...(await logitsOf(ready, 4, prompt.slice(9), 9)),
+      ];
+      expect(worstError(uneven, all)).toBeLessThan(TOLERANCE[dtype]);
+      for (const other of [steps, fours, uneven])
+        expect(sameChoices(other, all, dtype === "f32" ? 0 : TOLERANCE[dtype])).toBe(true);
+      ready.destroy();
+    },
+  );
+
+  test("a batch is its sequences one by one", async ({ skip }) => {
+    const reason = skipped();
+    if (reason !== undefined) return skip(reason);
+    const model = tinyModels.qwen3;
+    const prompts = [1, 2, 3].map((seed) => tokens(5, seed));
+    const many = await prepared(model, dtype, [
+      { batch: 3, tokens: 5 },
+      { batch: 3, tokens: 1 },
+    ]);
+    const together = await logitsOf(many, 0, prompts.flat());
+    const next = await logitsOf(many, 1, [7, 8, 9], 5);
+    many.destroy();
+    for (const [i, prompt] of prompts.entries()) {
+      const one = await prepared(model, dtype, [{ tokens: 5 }, { tokens: 1 }]);
+      const alone = await logitsOf(one, 0, prompt);
+      expect(worstError(together.slice(5 * i, 5 * i + 5), alone)).toBeLessThan(TOLERANCE[dtype]);
+      const after = await logitsOf(one, 1, [7 + i], 5);
+      expect(worstError([next[i]!], after)).toBeLessThan(TOLERANCE[dtype]);
+      one.destroy();
+    }
+  });
+
+  test("fused is unfused, and the last token is the last of all", async ({ skip }) => {
+    const reason = skipped();
+    if (reason !== undefined) return skip(reason);
+    const prompt = tokens(6, 4);
+    const apart = { addNorm: false, gateUp: false };
+    const ready = await prepared(tinyModels.llama, dtype, [
+      { tokens: 6 },
+      { tokens: 6, fused: apart },
+      { tokens: 6, logits: "last" },
+    ]);
+    expect(ready.passes[1]!.dispatches.length).toBeGreaterThan(ready.passes[0]!.dispatches.length);
+    const fused = await logitsOf(ready, 0, prompt);
+    expect(worstError(await logitsOf(ready, 1, prompt), fused)).toBeLessThan(TOLERANCE[dtype]);
+    expect(worstError(await logitsOf(ready, 2, prompt), fused.slice(-1))).toBeLessThan(TOLERANCE[dtype]);
+    ready.destroy();
+  });
+
+  test("a vocabulary in pieces, and layers that take turns with their weights", async ({ skip }) => {
+    const reason = skipped();
+    if (reason !== undefined) return skip(reason);
+    const options = { tokens: 11, largestBinding: 2 ** 13, residentLayers: 2 };
+    for (const model of [tinyModels.llama, tinyModels.mistral]) {
+      const prompt = tokens(11, 9);
+      const ready = await prepared(model, dtype, [
+        options,
+        { ...options, logits: "last", sampling: { kind: "greedy" } },
+      ]);
+      expect(ready.plan.buffers.map(({ name }) => name)).toContain("embed_tokens.1");
+      const actual = await logitsOf(ready, 0, prompt);
+      const expected = reference(ready, model, prompt);
+      expect(worstError(actual, expected)).toBeLessThan(TOLERANCE[dtype]);
+      const [last] = await logitsOf(ready, 1, prompt);
+      expect([...(await ready.readSampled())]).toEqual([argmaxOf(last!)]);
+      ready.destroy();
+    }
+  });
+
+  test("with subgroups and without them", async ({ skip }) => {
+    const reason = skipped();
+    if (reason !== undefined) return skip(reason);
+    if (gpu().subgroupSize === 0) return skip("no subgroups of one size");
+    const by =
+      (wanted: boolean): Choose =>
+      ({ kernel, shape }, type) => {
+        const fitting = fittingStarts(gpu(), kernel, shape, type);
+        const found = fitting.find(
+          (choice) =>
+            (variantOf(kernelOf(kernel), choice).demand(choice.tuning, shape, type).subgroup !==
+              undefined) ===
+            wanted,
+        );
+        return found ?? fitting[0]!;
+      };
+    const prompt = tokens(10, 6);
+    const model = tinyModels["llama, heads of an odd kind"];
+    const results: Float64Array[][] = [];
+    for (const wanted of [true, false]) {
+      const ready = await prepared(model, dtype, [{ tokens: 10 }, { tokens: 1 }], { choose: by(wanted) });
+      const used = ready.plan.passes
+        .flatMap(({ dispatches }) => dispatches)
+        .filter(
+          ({ call, choice }) =>
+            variantOf(kernelOf(call.kernel), choice).demand(choice.tuning, call.shape, dtype).subgroup,
+        );
+      expect(used.length > 0).toBe(wanted);
+      results.push([...(await logitsOf(ready, 0, prompt)), ...(await logitsOf(ready, 1, [5], 10))]);
+      ready.destroy();
+    }
+    expect(worstError(results[0]!, results[1]!)).toBeLessThan(TOLERANCE[dtype]);
+  });
+});
+
+describe("decoding without the CPU", () => {
+  const steps = 9;
+  const decodes = (sampling: ForwardOptions["sampling"]): Changes[] => [
+    { batch: 2, tokens: 4, logits: "last", sampling },
+    { batch: 2, tokens: 1, logits: "last", sampling, from: "sampled" },
+  ];
+
+  /** Reads a prompt and writes `steps` tokens in one submit. */
+  function run(ready: Forward, prompt: readonly number[]): void {
+    ready.writePrompt(prompt);
+    const encoder = gpu().device.createCommandEncoder();
+    ready.passes[0]!.encode(encoder, 0);
+    ready.keepSampled(encoder, 0);
+    for (let step = 1; step < steps; step++) {
+      ready.passes[1]!.encode(encoder, 3 + step);
+      ready.keepSampled(encoder, step);
+    }
+    gpu().device.queue.submit([encoder.finish()]);
+  }
+
+  test("writes the most likely token each time, as float64 would", async () => {
+    const model = tinyModels.qwen2;
+    const prompts = [tokens(4, 11), tokens(4, 12)];
+    const ready = await prepared(model, "f32", decodes({ kind: "greedy" }), { steps });
+    run(ready, prompts.flat());
+    const history = await ready.readHistory(steps);
+    for (const [sequence, prompt] of prompts.entries()) {
+      const written = Array.from({ length: steps }, (_, step) => history[2 * step + sequence]!);
+      const logits = reference(ready, model, [...prompt, ...written]);
+      expect(logits.slice(3, -1).map(argmaxOf)).toEqual(written);
+    }
+    ready.destroy();
+  });
+
+  test("draws tokens at a temperature, the same for the same seed", async () => {
+    const model = tinyModels.llama;
+    const prompts = [tokens(4, 13), tokens(4, 14)];
+    const runs: number[][] = [];
+    for (const seed of [5, 5, 6]) {
+      const sampling = { kind: "temperature", temperature: 2, seed } as const;
+      const ready = await prepared(model, "f32", decodes(sampling), { steps });
+      run(ready, prompts.flat());
+      const history = [...(await ready.readHistory(steps))];
+      runs.push(history);
+      for (const [sequence, prompt] of prompts.entries()) {
+        const written = Array.from({ length: steps }, (_, step) => history[2 * step + sequence]!);
+        const logits = reference(ready, model, [...prompt, ...written]).slice(3, -1);
+        const drawn = logits.map((row, step) => {
+          // Noise is numbered by the position that the pass began at.
+          const position = step === 0 ? 0 : 3 + step;
+          return argmaxOf(
+            row.map((logit, i) => logit + 2 * gumbelAt(seed + position, sequence * row.length + i)),
+          );
+        });
+        expect(drawn).toEqual(written);
+      }
+      ready.destroy();
+    }
+    expect(runs[1]).toEqual(runs[0]);
+    expect(runs[2]).not.toEqual(runs[0]);
+  });
+
+  test("allocates nothing, writes nothing and waits for nothing from step to step", async () => {
+    const ready = await prepared(tinyModels.llama, "f32", decodes({ kind: "greedy" }), { steps });
+    const { device } = gpu();
+    ready.writePrompt(tokens(8, 15));
+    const spies = [
+      vi.spyOn(device, "createBuffer"),
+      vi.spyOn(device, "createBindGroup"),
+      vi.spyOn(device, "createComputePipelineAsync"),
+      vi.spyOn(device.queue, "writeBuffer"),
+      vi.spyOn(GPUBuffer.prototype, "mapAsync"),
+    ];
+    run(ready, tokens(8, 15));
+    // The prompt alone.
+    expect(spies.map((spy) => spy.mock.calls.length)).toEqual([0, 0, 0, 1, 0]);
+    vi.restoreAllMocks();
+    await ready.readHistory(steps);
+    ready.destroy();
+  });
+
+  test("allocates exactly what was planned", async () => {
+    const created = vi.spyOn(gpu().device, "createBuffer");
+    const ready = await prepared(tinyModels.llama, "f32", decodes({ kind: "greedy" }), { steps });
+    // Filling takes a shape of 16 bytes at a time, which is gone afterwards.
+    const sizes = created.mock.calls.map(([{ label, size }]) => (label === undefined ? 0 : size));
+    expect(sizes.reduce((a, b) => a + b, 0)).toBe(ready.plan.bytes);
+    vi.restoreAllMocks();
+    ready.destroy();
+  });
+
+  test("refuses positions beyond the cache and tokens that there are not", async () => {
+    const ready = await prepared(tinyModels.llama, "f32", decodes({ kind: "greedy" }), { steps });
+    const encoder = gpu().device.createCommandEncoder();
+    expect(() => ready.passes[1]!.encode(encoder, 24)).toThrow(/24 to 25 do not fit into a cache of 24/);
+    expect(() => ready.writePrompt([300])).toThrow(/300 is no token/);
+    ready.destroy();
+  });
+});
