@@ -132,6 +132,10 @@ fn main(
     }
   }
 
+  for (var once = 0u; once < PARTIAL; once++) { // unroll
+    // A split without a key has met no barrier since the highest scores were set.
+    workgroupBarrier();
+  }
   for (var s = 0u; s < SLOTS; s++) { // unroll
     let slot = thread + s * THREADS;
     let row = first + slot / HEAD_WORDS;

@@ -8,14 +8,18 @@
 // With PER_OUTPUT = 2 each output is made of two rows of W, n and N + n: the gate through SiLU, times the other
 // (see swiglu.ts). PLAIN_ROWS = ROWS and GATED_PAIRS = 0, or with two rows an output 0 and ROWS / 2.
 //
-// Prelude: elem, M (sizes the accumulators), LANES (a power of two), TEAMS, ROWS, BY_SUBGROUP.
+// With SPLIT > 1 as many workgroups share the rows, each with its part of K, and `y` gets their parts one after another;
+// sum_parts.wgsl adds them up.
+//
+// Prelude: elem, target_elem (f32 for parts, else elem), M (sizes the accumulators), LANES (a power of two), TEAMS, ROWS,
+// BY_SUBGROUP, SPLIT.
 
 struct Shape { M: u32, N: u32, K: u32 }
 
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(1) var<storage, read> x: array<vec4<elem>>;
 @group(0) @binding(2) var<storage, read> w: array<vec4<elem>>;
-@group(0) @binding(3) var<storage, read_write> y: array<elem>;
+@group(0) @binding(3) var<storage, read_write> y: array<target_elem>;
 
 const THREADS = LANES * TEAMS;
 const SUMS = M * ROWS;
@@ -31,8 +35,12 @@ fn main(
   @builtin(local_invocation_index) thread: u32,
 ) {
   let lane = thread % LANES;
-  let first = ((group.y * grid.x + group.x) * TEAMS + thread / LANES) * (ROWS / PER_OUTPUT);
+  let index = group.y * grid.x + group.x;
+  let part = index % SPLIT;
+  let first = (index / SPLIT * TEAMS + thread / LANES) * (ROWS / PER_OUTPUT);
   let words = (shape.K + 3u) / 4u;
+  let part_words = (words + SPLIT - 1u) / SPLIT;
+  let end = min((part + 1u) * part_words, words);
 
   var at: array<u32, ROWS>;
   for (var r = 0u; r < ROWS; r++) { // unroll
@@ -40,7 +48,7 @@ fn main(
   }
 
   var acc: array<array<f32, ROWS>, M>;
-  for (var k = lane; k < words; k += LANES) {
+  for (var k = part * part_words + lane; k < end; k += LANES) {
     var input: array<vec4f, M>;
     for (var m = 0u; m < M; m++) { // unroll
       input[m] = vec4f(x[m * words + k]);
@@ -84,13 +92,13 @@ fn main(
   let stride = (shape.N + 3u) / 4u * 4u;
   for (var m = 0u; m < M; m++) { // unroll
     for (var r = 0u; r < PLAIN_ROWS; r++) { // unroll
-      if (first + r < shape.N) { y[m * stride + first + r] = elem(acc[m][r]); }
+      if (first + r < shape.N) { y[(part * M + m) * stride + first + r] = target_elem(acc[m][r]); }
     }
     for (var pair = 0u; pair < GATED_PAIRS; pair++) { // unroll
       let gate = acc[m][2u * pair];
       // SiLU; e^80 is not yet infinite.
       let value = gate / (1 + exp(min(-gate, 80.0))) * acc[m][2u * pair + 1u];
-      if (first + pair < shape.N) { y[m * stride + first + pair] = elem(value); }
+      if (first + pair < shape.N) { y[m * stride + first + pair] = target_elem(value); }
     }
   }
 }

@@ -1,5 +1,5 @@
-// Tunings that outlive a run: what a search has found, on which adapter, in which browser, and when. They travel in
-// files of their own and in results, and whoever reads them trusts neither.
+// Tunings that outlive a run: what a search has found, by which version, on which adapter, in which browser, and
+// when. They travel in files of their own and in results, and whoever reads them trusts neither.
 
 import * as v from "valibot";
 import { problemOf, text } from "./bounds";
@@ -15,6 +15,8 @@ export const MAX_RECORDS = 2000;
 const knownTuningSchema = v.strictObject({
   ...tuningRecordSchema.entries,
   choice: v.nonNullable(tuningRecordSchema.entries.choice),
+  /** The version of Tokenroof that searched. */
+  tool: text,
   adapter: text,
   browser: text,
   /** How far the search went: presets search for different times. */
@@ -41,7 +43,10 @@ export const tuningsFile = (records: readonly KnownTuning[]): Tunings => ({
 });
 
 /** Where a run takes place: what tells whether a record is for it. */
-export type Place = Pick<Result, "device" | "host"> & { readonly plan: Pick<Result["plan"], "preset"> };
+export type Place = Pick<Result, "device" | "host"> & {
+  readonly tool: Pick<Result["tool"], "version">;
+  readonly plan: Pick<Result["plan"], "preset">;
+};
 
 /** The adapter by all of its names. */
 export function adapterOf({ vendor, architecture, device, description }: Result["device"]): string {
@@ -67,22 +72,15 @@ export function browserOf({ kind, agent }: Result["host"]): string {
 }
 
 /** What a record is of: two with the same key stand for each other. */
-export const keyOf = ({
-  adapter,
-  browser,
-  kernel,
-  dtype,
-  shapeClass,
-}: Pick<KnownTuning, "adapter" | "browser" | "kernel" | "dtype" | "shapeClass">): string =>
-  JSON.stringify([adapter, browser, kernel, dtype, shapeClass]);
+export const keyOf = ({ tool, adapter, browser, kernel, dtype, shapeClass }: KnownTuning): string =>
+  JSON.stringify([tool, adapter, browser, kernel, dtype, shapeClass]);
 
-/** The records of a probe's sweep stand for one shape each: its sizes are the class. */
-const isOfSweep = ({ kernel, shapeClass }: TuningRecord) =>
-  ["fma", "read", "copy"].includes(kernel) && /^\d+(x\d+)*$/.test(shapeClass);
+/** The records of a probe's sweep stand for one shape each, sized for that run: no other class is sizes alone. */
+const isOfSweep = ({ shapeClass }: TuningRecord) => /^\d+(x\d+)*$/.test(shapeClass);
 
 /** The records of a result that a later run can take up. */
-export function tuningsOf({ tunings, device, host, plan, createdAt }: Result): KnownTuning[] {
-  const place = { adapter: adapterOf(device), browser: browserOf(host) };
+export function tuningsOf({ tunings, tool, device, host, plan, createdAt }: Result): KnownTuning[] {
+  const place = { tool: tool.version, adapter: adapterOf(device), browser: browserOf(host) };
   const known = tunings.flatMap((record) =>
     record.choice === null || isOfSweep(record)
       ? []
@@ -110,11 +108,15 @@ export function merge(known: readonly KnownTuning[], added: readonly KnownTuning
 /** Presets by how far they search. */
 const depth: Readonly<Record<Preset, number>> = { smoke: 0, quick: 1, standard: 2, rigorous: 3 };
 
-/** Why a record is not for a run, or undefined where it is. */
-export function reasonAgainst(record: KnownTuning, { device, host, plan }: Place): string | undefined {
+/**
+ * Why a record is not for a run, or undefined where it is. Another version has other shaders and variants: its choice
+ * would pass its check, and keep what is faster now from being found.
+ */
+export function reasonAgainst(record: KnownTuning, { tool, device, host, plan }: Place): string | undefined {
   if (record.adapter !== adapterOf(device)) return `made on ${record.adapter}`;
   if (record.browser !== browserOf(host))
     return `made with ${record.browser}, and this is ${browserOf(host)}`;
+  if (record.tool !== tool.version) return `made by Tokenroof ${record.tool}, and this is ${tool.version}`;
   if (depth[record.preset] < depth[plan.preset])
     return `searched only as far as preset ${record.preset} goes`;
   return undefined;

@@ -125,6 +125,10 @@ test("chips take only the type DType from kernels", () => {
   expect(offenders((each) => each.place === "chips" && each.target === "kernels" && wrong(each))).toEqual([]);
 });
 
+test("the product takes what calibration wrote, never calibration itself", () => {
+  expect(offenders(({ target }) => target === "calibration")).toEqual([]);
+});
+
 test("only the hosts and the peers' page load the engine", () => {
   expect(
     offenders(

@@ -2,6 +2,8 @@
 
 import type { Result } from "../result";
 import { type KnownTuning, merge, type Place, parseTunings, sorted, tuningsOf } from "../tuning_records";
+import { hostInfo } from "./engine_client";
+import type { State } from "./state";
 import { storedTunings, storeTunings } from "./tuning_store";
 
 export interface KnownTunings {
@@ -14,6 +16,12 @@ export interface KnownTunings {
 
 export const noTunings: KnownTunings = { all: [], stored: true, said: "" };
 
+/** Where a run of this page would take place; undefined as long as its device is not known. */
+export const placeOf = ({ environment, plan }: Pick<State, "environment" | "plan">): Place | undefined =>
+  environment.kind === "ready"
+    ? { tool: { version: __VERSION__ }, device: environment.device, host: hostInfo(), plan }
+    : undefined;
+
 const MAX_FILE = 64 * 1024 * 1024;
 
 const count = (records: number) => `${records} ${records === 1 ? "kernel" : "kernels"}`;
@@ -23,7 +31,7 @@ function importedText(name: string, records: readonly KnownTuning[], place: Plac
   if (place === undefined) return `Imported ${count(records.length)} from ${name}.`;
   const { usable, ignored } = sorted(records, place);
   const rest = ignored.length === 0 ? "" : ` Not used here: ${ignored.join("; ")}.`;
-  return `Imported ${count(records.length)} from ${name}, ${usable.length} of them for this device and browser.${rest}`;
+  return `Imported ${count(records.length)} from ${name}, ${usable.length} of them for this version, device and browser.${rest}`;
 }
 
 export interface TuningKeeper {

@@ -12,10 +12,10 @@ import { adviceFor } from "./advice";
 import type { AutomationOptions } from "./automation";
 import { discardInterrupted, findInterrupted, type Marker } from "./crash_marker";
 import { download } from "./download";
-import { hostInfo, inspect, type Run, runSelfTest } from "./engine_client";
+import { inspect, type Run, runSelfTest } from "./engine_client";
 import { PATIENCE_SECONDS } from "./heartbeat";
 import { startKeptRun } from "./kept_run";
-import { keepTunings, noTunings } from "./known_tunings";
+import { keepTunings, noTunings, placeOf } from "./known_tunings";
 import { type Actions, type Environment, type Mishaps, noMishaps, type State } from "./state";
 import { page } from "./views/page";
 import type { RunOutcome } from "./worker";
@@ -178,10 +178,7 @@ const actions: Actions = {
     download(name, tuningsFile(tuningKeeper.now.all));
   },
   importTunings(file) {
-    const { environment, plan } = state;
-    const place =
-      environment.kind === "ready" ? { device: environment.device, host: hostInfo(), plan } : undefined;
-    void tuningKeeper.importFrom(file, place);
+    void tuningKeeper.importFrom(file, placeOf(state));
   },
 };
 

@@ -4,6 +4,7 @@ import { peersPart } from "./browser_part";
 import { chipsCommand } from "./commands/chips";
 import { compareCommand } from "./commands/compare";
 import { doctorCommand } from "./commands/doctor";
+import { predictCommand } from "./commands/predict";
 import { linkCommand, reportCommand } from "./commands/report";
 import { runCommand } from "./commands/run";
 import { serveCommand } from "./commands/serve";
@@ -21,6 +22,10 @@ const usage = `tokenroof COMMAND [WORDS] [OPTIONS]
                          exit 1 where a cell of B is slower or fails, 4 where nothing can be told
   link FILE            print a link that holds a result --page URL
   chips [ID]           the reference chips and where each figure is from   --json
+  predict              what a chip would do, with intervals of 90 % and the terms it is made of   --json
+                         --chip ID, --chip-file FILE or --result FILE|LINK (the device that it measured)   --model ID   --weights q4_0   --phase prefill|decode
+                         --prompt N   --output N   --batch N   --chips N   --stack llama.cpp|tensorrt-llm|vllm|…
+                         --rows FILE: an array of published rows, each answered in its own metric
   doctor               what would run here, and what to do about what would not   --browser …  --host node
   peers [WORDS]        the same work in ONNX Runtime Web, TensorFlow.js and jax-js: gemm, gemv, attention, q4_0, rounds=5, …
                          --browser …   --out FILE   --format markdown|json|csv
@@ -39,6 +44,7 @@ const commands: Readonly<
   compare: compareCommand,
   link: linkCommand,
   chips: chipsCommand,
+  predict: predictCommand,
   peers: async (words, options) => (await peersPart()).peersCommand(words, options),
   doctor: (_words, options) => doctorCommand(options),
   serve: (_words, options) => serveCommand(options),
@@ -56,6 +62,12 @@ async function main(given: readonly string[]): Promise<ExitCode> {
     throw new Exit(ExitCode.usage, unknownName("command", name, Object.keys(commands)));
   return command(rest, options);
 }
+
+// `tokenroof doctor | head`: where nobody reads on, what is under way goes on all the same, and its exit status stands.
+for (const stream of [process.stdout, process.stderr])
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+  });
 
 main(process.argv.slice(2)).then(
   // Dawn keeps threads of its own: Node would not end by itself. What was printed goes out first.

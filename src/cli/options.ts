@@ -13,6 +13,24 @@ export interface Options {
   readonly json: boolean;
   readonly page: string;
   readonly port: number;
+  /** Of `predict`, as they were given. */
+  readonly prediction: PredictionOptions;
+}
+
+export interface PredictionOptions {
+  readonly chip: string | undefined;
+  readonly chipFile: string | undefined;
+  /** A result file or link, whose device is the chip. */
+  readonly result: string | undefined;
+  readonly model: string | undefined;
+  readonly weights: string | undefined;
+  readonly phase: string | undefined;
+  readonly prompt: string | undefined;
+  readonly output: string | undefined;
+  readonly batch: string | undefined;
+  readonly chips: string | undefined;
+  readonly stack: string | undefined;
+  readonly rows: string | undefined;
 }
 
 /** Where `npm start` serves the page. */
@@ -51,6 +69,18 @@ export function parseOptions(given: readonly string[]): { words: string[]; optio
         json: { type: "boolean", default: false },
         page: { type: "string", default: `http://localhost:${DEFAULT_PORT}/` },
         port: { type: "string", default: String(DEFAULT_PORT) },
+        chip: { type: "string" },
+        "chip-file": { type: "string" },
+        result: { type: "string" },
+        model: { type: "string" },
+        weights: { type: "string" },
+        phase: { type: "string" },
+        prompt: { type: "string" },
+        output: { type: "string" },
+        batch: { type: "string" },
+        chips: { type: "string" },
+        stack: { type: "string" },
+        rows: { type: "string" },
         help: { type: "boolean", short: "h", default: false },
       },
     });
@@ -73,6 +103,20 @@ export function parseOptions(given: readonly string[]): { words: string[]; optio
         json: values.json,
         page: values.page,
         port: Number(values.port),
+        prediction: {
+          chip: values.chip,
+          chipFile: values["chip-file"],
+          result: values.result,
+          model: values.model,
+          weights: values.weights,
+          phase: values.phase,
+          prompt: values.prompt,
+          output: values.output,
+          batch: values.batch,
+          chips: values.chips,
+          stack: values.stack,
+          rows: values.rows,
+        },
       },
     };
   } catch (error) {

@@ -38,6 +38,8 @@ function listen(server: Server, port: number): Promise<number> {
 export async function servePage(port = 0, { folder, policy } = productSite): Promise<PageServer> {
   if (!existsSync(folder)) throw new Exit(ExitCode.usage, "the page is not built: run npm run build");
   const files = sirv(folder, {
+    // A page that is built anew meanwhile loses files: with a list made at the start, asking for one ends the process.
+    dev: true,
     etag: true,
     setHeaders(response) {
       for (const [name, value] of Object.entries(isolationHeaders)) response.setHeader(name, value);

@@ -97,18 +97,18 @@ function subgroupSizes(adapter: GPUAdapter): { subgroupMinSize: number; subgroup
     : { subgroupMinSize: 0, subgroupMaxSize: 0 };
 }
 
-/** As the adapter lists them: an array of plain objects in Chromium 156. */
+/** As the adapter lists them: an array of plain objects in Chromium 156. None where an experiment lists them otherwise. */
 function matrixUnitsOf(adapter: GPUAdapter): MatrixUnit[] {
   if (!adapter.features.has(SUBGROUP_MATRIX)) return [];
   const listed = (adapter.info as { subgroupMatrixConfigs?: unknown }).subgroupMatrixConfigs;
-  return v
-    .parse(matrixConfigsSchema, listed ?? [])
-    .flatMap(({ componentType, resultComponentType, ...size }) =>
-      (componentType === "f16" || componentType === "f32" || componentType === "i8") &&
-      (resultComponentType === "f16" || resultComponentType === "f32" || resultComponentType === "i32")
-        ? [{ element: componentType, result: resultComponentType, ...size }]
-        : [],
-    );
+  const { success, output } = v.safeParse(matrixConfigsSchema, listed);
+  if (!success) return [];
+  return output.flatMap(({ componentType, resultComponentType, ...size }) =>
+    (componentType === "f16" || componentType === "f32" || componentType === "i8") &&
+    (resultComponentType === "f16" || resultComponentType === "f32" || resultComponentType === "i32")
+      ? [{ element: componentType, result: resultComponentType, ...size }]
+      : [],
+  );
 }
 
 /** "discrete GPU", "integrated GPU" or "CPU" where the browser says so, which Chromium does to developers only. */

@@ -62,19 +62,27 @@ async function chainCalls(gpu: Gpu, timer: Timer, kernel: "fma" | "dot", dtype: 
   return chains.map((chains) => ({ kernel, shape: { invocations, chains, steps } }));
 }
 
-/** The same for every size of matrix that this device multiplies. */
+/** Shapes of the probe's first call, one for each size of matrix that this device multiplies and kernels know of. */
+function mmaShapes(gpu: Gpu, dtype: DType) {
+  const { kernel, shape } = firstCalls.mma;
+  const shapes = new Map(
+    gpu.matrixUnits
+      .filter(({ element }) => element === dtype)
+      .map(({ M, N, K }) => [`${M}x${N}x${K}`, { ...shape, M, N, K }]),
+  );
+  return [...shapes.values()].filter((each) => fittingStarts(gpu, kernel, each, dtype).length > 0);
+}
+
+/** The same for every size of matrix. */
 async function mmaCalls(gpu: Gpu, timer: Timer, dtype: DType): Promise<Call[]> {
-  const calls = new Map<string, Call>();
-  for (const { element, M, N, K } of gpu.matrixUnits) {
-    const size = `${M}x${N}x${K}`;
-    if (element !== dtype || calls.has(size)) continue;
-    const { kernel, shape } = firstCalls.mma;
-    const growth = await growthOf(gpu, timer, { kernel, shape: { ...shape, M, N, K } }, dtype);
+  const { kernel } = firstCalls.mma;
+  const calls: Call[] = [];
+  for (const shape of mmaShapes(gpu, dtype)) {
+    const growth = await growthOf(gpu, timer, { kernel, shape }, dtype);
     const { steps, width: subgroups } = sized(growth, MAX_MMA_STEPS, shape.subgroups, [4, 12]);
-    for (const chains of [8, 4, 2, 16])
-      calls.set(`${size} ${chains}`, { kernel, shape: { subgroups, chains, steps, M, N, K } });
+    for (const chains of [8, 4, 2, 16]) calls.push({ kernel, shape: { ...shape, subgroups, chains, steps } });
   }
-  return [...calls.values()];
+  return calls;
 }
 
 /** What a dispatch streams where there is no search for the fastest: enough to see that it works. */
@@ -108,7 +116,7 @@ function copyCalls(gpu: Gpu, weights: Weights, effort: Effort): Call[] {
 /** Whether this device has what a probe measures. */
 export function hasProbe(gpu: Gpu, probe: Probe, dtype: DType): boolean {
   if (probe === "dot") return gpu.packedDot;
-  return probe !== "mma" || gpu.matrixUnits.some(({ element }) => element === dtype);
+  return probe !== "mma" || mmaShapes(gpu, dtype).length > 0;
 }
 
 /** The call and the way to compute it at which a probe is fastest here. */

@@ -41,7 +41,7 @@ export interface RunOptions {
   readonly seed?: number;
   /** A partial result of the same plan to go on with: its cells are kept and not measured again. */
   readonly earlier?: Result;
-  /** Tunings known beforehand. Those for this device and browser are used without a search; none is trusted. */
+  /** Tunings known beforehand. Those for this version, device and browser are used without a search; none is trusted. */
   readonly tunings?: readonly KnownTuning[];
 }
 

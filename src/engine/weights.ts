@@ -26,8 +26,8 @@ export interface Weights {
   readonly bytes: number;
   readonly dtype: DType;
   /**
-   * Disjoint pieces for these operands in memory order; each group holds one piece for each. At most `limit` groups,
-   * spread over everything.
+   * Disjoint pieces for these operands in memory order; each group holds one piece for each. As many groups as there
+   * are, or `limit` of them spread over everything.
    */
   pieces(operands: readonly Operand[], limit: number): Piece[][];
   destroy(): void;
@@ -123,9 +123,9 @@ export async function allocateWeights(gpu: Gpu, dtype: DType, bytes: number): Pr
         ),
       );
       const total = Math.min(...groups.map(({ count }) => count));
-      const step = Math.max(1, Math.ceil(total / limit));
-      return Array.from({ length: Math.ceil(total / step) }, (_, i) => {
-        const next = groups.map((each) => each.at(i * step).values());
+      const length = Math.min(total, limit);
+      return Array.from({ length }, (_, i) => {
+        const next = groups.map((each) => each.at(Math.floor((i * total) / length)).values());
         return operands.map((operand) => next[used.indexOf(poolOf(operand))]!.next().value!);
       });
     },

@@ -3,7 +3,8 @@
 import wgsl from "../../shaders/matmul_broadcast.wgsl?raw";
 import quants from "../../shaders/matmul_broadcast_quants.wgsl?raw";
 import { activationsOf, bitsOf, type DType, quantsOf } from "./elements";
-import { pick, preludeFor, spotAt, type Variant } from "./kernel";
+import { preludeFor, type Variant } from "./kernel";
+import { MOST_STATEMENTS, type Tile, tileCount, tileSpot } from "./output_tiles";
 import type { MatmulShape } from "./product";
 
 type BroadcastTuning = {
@@ -21,16 +22,15 @@ type BroadcastTuning = {
 
 type QuantsTuning = Omit<BroadcastTuning, "HOLD_A">;
 
-/** Multiply-adds written out in one turn of the loop: with more, compilers take seconds. */
-const MOST_STATEMENTS = 2048;
-
 const derived = ({ SUBGROUP, THREAD_M }: QuantsTuning) => ({
   LOADS: Math.max(THREAD_M / SUBGROUP, 1),
   STEP_K: Math.max(SUBGROUP / THREAD_M, 1),
 });
 
-const tileOf = ({ SUBGROUP, SUBGROUPS, THREAD_M, THREAD_N }: QuantsTuning) =>
-  [SUBGROUPS * THREAD_M, SUBGROUP * THREAD_N] as const;
+const tileOf = ({ SUBGROUP, SUBGROUPS, THREAD_M, THREAD_N }: QuantsTuning): Tile => [
+  SUBGROUPS * THREAD_M,
+  SUBGROUP * THREAD_N,
+];
 
 function unfit(tuning: QuantsTuning): string | undefined {
   const { STEP_K } = derived(tuning);
@@ -54,19 +54,8 @@ const common = {
     workgroupStorage: 0,
     subgroup: SUBGROUP,
   }),
-  spot({ M, N }: MatmulShape, tuning: QuantsTuning, workgroup: number, choice: number) {
-    const [tileM, tileN] = tileOf(tuning);
-    const tilesM = Math.ceil(M / tileM);
-    return spotAt(
-      pick((workgroup % tilesM) * tileM, tileM, M, choice >>> 16),
-      pick(Math.floor(workgroup / tilesM) * tileN, tileN, N, choice & 0xffff),
-    );
-  },
-};
-
-const tiles = ({ M, N }: MatmulShape, tuning: QuantsTuning) => {
-  const [tileM, tileN] = tileOf(tuning);
-  return Math.ceil(M / tileM) * Math.ceil(N / tileN);
+  spot: (shape: MatmulShape, tuning: QuantsTuning, workgroup: number, choice: number) =>
+    tileSpot(shape, tileOf(tuning), workgroup, choice),
 };
 
 const described = ({ SUBGROUP, SUBGROUPS, THREAD_M, THREAD_N, TURNS }: QuantsTuning) =>
@@ -100,7 +89,7 @@ export const broadcast: Variant<MatmulShape, BroadcastTuning> = {
       {
         shader: "matmul_broadcast",
         prelude: preludeFor(activationsOf[dtype], constants, ["subgroups"]),
-        workgroups: tiles(shape, tuning),
+        workgroups: tileCount(shape, tileOf(tuning)),
         binds: ["a", "b", "c"],
       },
     ];
@@ -131,7 +120,7 @@ export const broadcastQuants: Variant<MatmulShape, QuantsTuning> = {
       {
         shader: "matmul_broadcast_quants",
         prelude: preludeFor(activationsOf[dtype], constants, ["subgroups"]),
-        workgroups: tiles(shape, tuning),
+        workgroups: tileCount(shape, tileOf(tuning)),
         binds: ["a", "b", "scales", "c"],
       },
     ];

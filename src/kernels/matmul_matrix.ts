@@ -4,8 +4,9 @@ import wgsl from "../../shaders/matmul_matrix.wgsl?raw";
 import direct from "../../shaders/matmul_matrix_direct.wgsl?raw";
 import quants from "../../shaders/matmul_matrix_quants.wgsl?raw";
 import { activationsOf, BLOCK, bitsOf, type DType, quantsOf, roundoff } from "./elements";
-import { pick, spotAt, type Variant } from "./kernel";
+import type { Variant } from "./kernel";
 import { type UnitTuning, unitDemand, unitName, unitPrelude, unitSpace, units } from "./matrix_unit";
+import { type Tile, tileCount, tileSpot } from "./output_tiles";
 import type { MatmulShape } from "./product";
 
 type DirectTuning = UnitTuning & {
@@ -32,13 +33,10 @@ const MOST_SUMS = 128;
 /** Elements of padding after each staged row: 16 bytes at least, which loads are aligned to. */
 const STAGE_PAD = 8;
 
-const tileOf = ({ GROUP_M, GROUP_N, MATRICES_M, MATRICES_N, UNIT_M, UNIT_N }: PatchTuning) =>
-  [GROUP_M * MATRICES_M * UNIT_M, GROUP_N * MATRICES_N * UNIT_N] as const;
-
-const tiles = ({ M, N }: MatmulShape, tuning: PatchTuning) => {
-  const [tileM, tileN] = tileOf(tuning);
-  return Math.ceil(M / tileM) * Math.ceil(N / tileN);
-};
+const tileOf = ({ GROUP_M, GROUP_N, MATRICES_M, MATRICES_N, UNIT_M, UNIT_N }: PatchTuning): Tile => [
+  GROUP_M * MATRICES_M * UNIT_M,
+  GROUP_N * MATRICES_N * UNIT_N,
+];
 
 /** Bytes on the way out: a matrix for each subgroup. */
 const resultBytes = ({ GROUP_M, GROUP_N, UNIT_M, UNIT_N, RESULT_BITS }: PatchTuning) =>
@@ -66,14 +64,7 @@ const sumSlack = ({ RESULT_BITS }: UnitTuning) => (RESULT_BITS === 16 ? 2 * roun
 
 /** What all variants have in common. */
 const common: Pick<Variant<MatmulShape, PatchTuning>, "spot" | "slack"> = {
-  spot({ M, N }, tuning, workgroup, choice) {
-    const [tileM, tileN] = tileOf(tuning);
-    const tilesM = Math.ceil(M / tileM);
-    return spotAt(
-      pick((workgroup % tilesM) * tileM, tileM, M, choice >>> 16),
-      pick(Math.floor(workgroup / tilesM) * tileN, tileN, N, choice & 0xffff),
-    );
-  },
+  spot: (shape, tuning, workgroup, choice) => tileSpot(shape, tileOf(tuning), workgroup, choice),
   slack: sumSlack,
 };
 
@@ -124,7 +115,7 @@ export const matrix: Variant<MatmulShape, StagedTuning> = {
         STAGE_K: tuning.STAGE_K,
         STAGE_PAD,
       }),
-      workgroups: tiles(shape, tuning),
+      workgroups: tileCount(shape, tileOf(tuning)),
       binds: ["a", "b", "c"],
     },
   ],
@@ -149,7 +140,7 @@ export const matrixDirect: Variant<MatmulShape, DirectTuning> = {
     {
       shader: "matmul_matrix_direct",
       prelude: unitPrelude(activationsOf[dtype], tuning, { ...constants(tuning), STEP_K: tuning.STEP_K }),
-      workgroups: tiles(shape, tuning),
+      workgroups: tileCount(shape, tileOf(tuning)),
       binds: ["a", "b", "c"],
     },
   ],
@@ -176,7 +167,7 @@ export const matrixQuants: Variant<MatmulShape, PatchTuning> = {
       {
         shader: "matmul_matrix_quants",
         prelude: unitPrelude(activationsOf[dtype], tuning, { ...constants(tuning), ...sizes }),
-        workgroups: tiles(shape, tuning),
+        workgroups: tileCount(shape, tileOf(tuning)),
         binds: ["a", "b", "scales", "c"],
       },
     ];

@@ -2,10 +2,11 @@
 
 import wgsl from "../../shaders/matmul_tiled.wgsl?raw";
 import quants from "../../shaders/matmul_tiled_quants.wgsl?raw";
-import sumParts from "../../shaders/sum_parts.wgsl?raw";
 import { activationsOf, bitsOf, quantsOf } from "./elements";
-import { pick, preludeFor, spotAt, strideOf, type Variant } from "./kernel";
+import { preludeFor, type Variant } from "./kernel";
+import { MOST_STATEMENTS, type Tile, tileCount, tileSpot } from "./output_tiles";
 import type { MatmulShape } from "./product";
+import { partsOf, sumShaders, sumSpot, sumStage } from "./sum_parts";
 
 type TiledTuning = {
   readonly GROUP_M: number;
@@ -22,37 +23,19 @@ type TiledTuning = {
 
 type QuantsTuning = Omit<TiledTuning, "STAGE_K" | "BUFFERS" | "SPLIT">;
 
-/** Multiply-adds written out in one turn of the loop: with more, compilers take seconds. */
-const MOST_STATEMENTS = 2048;
-
-const tileOf = ({ GROUP_M, GROUP_N, THREAD_M, THREAD_N }: QuantsTuning) =>
-  [GROUP_M * THREAD_M, GROUP_N * THREAD_N] as const;
-
-const tiles = ({ M, N }: MatmulShape, tuning: QuantsTuning) => {
-  const [tileM, tileN] = tileOf(tuning);
-  return Math.ceil(M / tileM) * Math.ceil(N / tileN);
-};
-
-function tileSpot({ M, N }: MatmulShape, tuning: QuantsTuning, workgroup: number, choice: number) {
-  const [tileM, tileN] = tileOf(tuning);
-  const tilesM = Math.ceil(M / tileM);
-  return spotAt(
-    pick((workgroup % tilesM) * tileM, tileM, M, choice >>> 16),
-    pick(Math.floor(workgroup / tilesM) * tileN, tileN, N, choice & 0xffff),
-  );
-}
+const tileOf = ({ GROUP_M, GROUP_N, THREAD_M, THREAD_N }: QuantsTuning): Tile => [
+  GROUP_M * THREAD_M,
+  GROUP_N * THREAD_N,
+];
 
 const patches = ({ GROUP_M, GROUP_N, THREAD_M, THREAD_N }: QuantsTuning) =>
   `${GROUP_M}x${GROUP_N} of ${THREAD_M}x${THREAD_N}`;
-
-/** Threads of the second stage, which adds up parts. */
-const SUM_THREADS = 64;
 
 const groupSizes = [1, 2, 4, 8, 16, 32] as const;
 
 /** Weights as floats. CPUs want large unstaged patches, GPUs staged ones. */
 export const tiled: Variant<MatmulShape, TiledTuning> = {
-  shaders: { matmul_tiled: wgsl, sum_parts: sumParts },
+  shaders: { matmul_tiled: wgsl, ...sumShaders },
   space: {
     GROUP_M: groupSizes,
     GROUP_N: groupSizes,
@@ -100,30 +83,18 @@ export const tiled: Variant<MatmulShape, TiledTuning> = {
     const product = {
       shader: "matmul_tiled",
       prelude: { ...prelude, alias: { elem, target_elem: SPLIT === 1 ? elem : "f32" } },
-      workgroups: tiles(shape, tuning) * SPLIT,
+      workgroups: tileCount(shape, tileOf(tuning)) * SPLIT,
       binds: ["a", "b", SPLIT === 1 ? "c" : "parts"],
     };
-    if (SPLIT === 1) return [product];
-    const words = shape.M * Math.ceil(shape.N / 4);
-    const sum = {
-      shader: "sum_parts",
-      prelude: preludeFor(elem, { THREADS: SUM_THREADS, SPLIT }),
-      workgroups: Math.ceil(words / SUM_THREADS),
-      binds: ["parts", "c"],
-    };
-    return [product, sum];
+    return SPLIT === 1 ? [product] : [product, sumStage(elem, SPLIT, shape, "c")];
   },
 
-  scratch: ({ SPLIT }, { M, N }) =>
-    SPLIT === 1 ? [] : [{ name: "parts", rows: SPLIT * M, columns: N, role: "scratch", element: "f32" }],
+  scratch: ({ SPLIT }, shape) => partsOf(SPLIT, shape),
 
-  spot(shape, tuning, workgroup, choice) {
-    if (tuning.SPLIT === 1) return tileSpot(shape, tuning, workgroup, choice);
-    const stride = strideOf(shape.N);
-    const at = pick(4 * workgroup * SUM_THREADS, 4 * SUM_THREADS, shape.M * stride, choice);
-    const column = at === undefined || at % stride >= shape.N ? undefined : at % stride;
-    return spotAt(at === undefined ? undefined : Math.floor(at / stride), column);
-  },
+  spot: (shape, tuning, workgroup, choice) =>
+    tuning.SPLIT === 1
+      ? tileSpot(shape, tileOf(tuning), workgroup, choice)
+      : sumSpot(shape, workgroup, choice),
 };
 
 /** Weights as whole numbers with scales, unpacked into workgroup memory. */
@@ -155,10 +126,10 @@ export const tiledQuants: Variant<MatmulShape, QuantsTuning> = {
       {
         shader: "matmul_tiled_quants",
         prelude: preludeFor(activationsOf[dtype], { ...tuning, BITS, WORDS: BITS / 4, FOURS: 32 / BITS }),
-        workgroups: tiles(shape, tuning),
+        workgroups: tileCount(shape, tileOf(tuning)),
         binds: ["a", "b", "scales", "c"],
       },
     ];
   },
-  spot: tileSpot,
+  spot: (shape, tuning, workgroup, choice) => tileSpot(shape, tileOf(tuning), workgroup, choice),
 };

@@ -13,33 +13,54 @@ import {
   type PerOutput,
 } from "./matvec_lanes";
 import type { MatmulShape } from "./product";
+import { partsOf, sumShaders, sumSpot, sumStage } from "./sum_parts";
+
+type SplitTuning = LanesTuning & {
+  /** Workgroups that share rows, each with its part of K: for outputs too short to fill a device. */
+  readonly SPLIT: number;
+};
+
+/** vec4s of K that each lane should have at least in a part. */
+const LEAST_TURNS = 4;
 
 /** Lanes share a row: neighbouring threads read neighbouring vec4s, as GPUs like it. */
-export function lanes(perOutput: PerOutput): Variant<MatmulShape, LanesTuning> {
+export function lanes(perOutput: PerOutput): Variant<MatmulShape, SplitTuning> {
   const { unfit, demand, constants, workgroups, spot } = arrangement(perOutput);
   return {
-    shaders: { matvec_lanes: lanesWgsl },
-    space: laneSpace,
+    shaders: { matvec_lanes: lanesWgsl, ...sumShaders },
+    // Two rows that gate each other have to meet before they are added up.
+    space: { ...laneSpace, SPLIT: perOutput === 1 ? [1, 2, 4, 8] : [1] },
     starts: [
-      { LANES: 32, TEAMS: 4, ROWS: 4, SUBGROUP: 0 },
-      { LANES: 32, TEAMS: 4, ROWS: 4, SUBGROUP: 32 },
-      { LANES: 64, TEAMS: 1, ROWS: 2, SUBGROUP: 0 },
-      { LANES: 8, TEAMS: 1, ROWS: 8, SUBGROUP: 0 },
-      { LANES: 1, TEAMS: 16, ROWS: 4, SUBGROUP: 0 },
+      { LANES: 32, TEAMS: 4, ROWS: 4, SUBGROUP: 0, SPLIT: 1 },
+      { LANES: 32, TEAMS: 4, ROWS: 4, SUBGROUP: 32, SPLIT: 1 },
+      { LANES: 64, TEAMS: 1, ROWS: 2, SUBGROUP: 0, SPLIT: 1 },
+      { LANES: 8, TEAMS: 1, ROWS: 8, SUBGROUP: 0, SPLIT: 1 },
+      { LANES: 1, TEAMS: 16, ROWS: 4, SUBGROUP: 0, SPLIT: 1 },
+      ...(perOutput === 1 ? [{ LANES: 32, TEAMS: 4, ROWS: 4, SUBGROUP: 0, SPLIT: 4 }] : []),
     ],
-    describe: laneDescription,
-    unfit: (tuning, shape, dtype) =>
-      quantsOf[dtype] === undefined ? unfit(tuning, shape) : "its weights are floats",
+    describe: (tuning) => laneDescription(tuning) + (tuning.SPLIT === 1 ? "" : ` split ${tuning.SPLIT}`),
+    unfit(tuning, shape, dtype) {
+      if (quantsOf[dtype] !== undefined) return "its weights are floats";
+      if (tuning.SPLIT > 1 && tuning.SPLIT * tuning.LANES * 4 * LEAST_TURNS > shape.K)
+        return "K is too short to be split";
+      return unfit(tuning, shape);
+    },
     demand,
-    stages: (tuning, shape, dtype) => [
-      {
+    stages(tuning, shape, dtype) {
+      const elem = activationsOf[dtype];
+      const { SPLIT } = tuning;
+      const prelude = preludeFor(elem, { ...constants(tuning, shape), SPLIT }, laneExtensions(tuning));
+      const product = {
         shader: "matvec_lanes",
-        prelude: preludeFor(activationsOf[dtype], constants(tuning, shape), laneExtensions(tuning)),
-        workgroups: workgroups(tuning, shape),
-        binds: ["x", "w", "y"],
-      },
-    ],
-    spot,
+        prelude: { ...prelude, alias: { elem, target_elem: SPLIT === 1 ? elem : "f32" } },
+        workgroups: workgroups(tuning, shape) * SPLIT,
+        binds: ["x", "w", SPLIT === 1 ? "y" : "parts"],
+      };
+      return SPLIT === 1 ? [product] : [product, sumStage(elem, SPLIT, shape, "y")];
+    },
+    scratch: ({ SPLIT }, shape) => partsOf(SPLIT, shape),
+    spot: (shape, tuning, workgroup, choice) =>
+      tuning.SPLIT === 1 ? spot(shape, tuning, workgroup, choice) : sumSpot(shape, workgroup, choice),
   };
 }
 

@@ -26,7 +26,7 @@ const starts: readonly LanesTuning[] = [
   { LANES: 1, TEAMS: 8, ROWS: 4, SUBGROUP: 0 },
 ];
 
-const floats = (dtype: DType): string | undefined =>
+const unfitFloats = (dtype: DType): string | undefined =>
   quantsOf[dtype] === undefined ? "its weights are whole numbers" : undefined;
 
 /** Unpacked in registers and multiplied as floats. */
@@ -37,7 +37,7 @@ export function quants(perOutput: PerOutput): Variant<MatmulShape, LanesTuning> 
     space: laneSpace,
     starts,
     describe: (tuning) => `${laneDescription(tuning)} unpacked`,
-    unfit: (tuning, shape, dtype) => floats(dtype) ?? unfit(tuning, shape),
+    unfit: (tuning, shape, dtype) => unfitFloats(dtype) ?? unfit(tuning, shape),
     demand,
     stages(tuning, shape, dtype) {
       const BITS = weightBits(dtype);
@@ -91,7 +91,7 @@ export function packed(perOutput: PerOutput): Variant<MatmulShape, LanesTuning> 
     space: laneSpace,
     starts,
     describe: (tuning) => `${laneDescription(tuning)} packed`,
-    unfit: (tuning, shape, dtype) => floats(dtype) ?? unfit(tuning, shape),
+    unfit: (tuning, shape, dtype) => unfitFloats(dtype) ?? unfit(tuning, shape),
     demand: (tuning, shape) => ({
       ...demand(tuning, shape),
       threads: Math.max(tuning.LANES * tuning.TEAMS, QUANTISE_THREADS),

@@ -1,6 +1,7 @@
 // Is a contender's answer right? Asked before any time is taken, and once more after the last one.
 
 import { kernels } from "../kernels";
+import { roundoff } from "../kernels/elements";
 import { type Expected, type Matrix, sumTolerance } from "../kernels/kernel";
 import { dotProducts } from "../kernels/product";
 import type { Arithmetic } from "./contender";
@@ -57,10 +58,14 @@ export function referenceOf(task: Task, { inputs }: TaskData): Reference {
  */
 const INT8_TOLERANCE = 1e-3;
 
+/** Both operands of a product are rounded to f16, and so are the sums of some matrix units. */
+const F16_TOLERANCE = 4 * roundoff.f16;
+
 /** The largest |error| / magnitude that rounding explains. */
 export function toleranceOf({ call }: Task, arithmetic: Arithmetic): number {
   if (call.kernel === "attention") return kernels.attention.tolerance(call.shape, "f32");
-  return arithmetic === "f32" ? sumTolerance(call.shape.K) : INT8_TOLERANCE;
+  const exact = sumTolerance(call.shape.K);
+  return { f32: exact, "f16 products": F16_TOLERANCE, "int8 activations": INT8_TOLERANCE }[arithmetic];
 }
 
 export interface Check {

@@ -22,8 +22,8 @@ export interface Bench {
   readonly rounds: number;
   /** A batch takes so long at least. */
   readonly batchSeconds: number;
-  /** Our own kernel, or why there is none. */
-  own(task: Task): Promise<OwnContender | { readonly unavailable: string }>;
+  /** Our own kernel. Throws where it does not work. */
+  own(task: Task): Promise<OwnContender>;
   readonly runtimes: readonly Runtime[];
   /** What the device has complained about since it was asked last. */
   complaint(): string | undefined;
@@ -172,20 +172,14 @@ async function afterwards(
 export async function compareTask(bench: Bench, task: Task): Promise<TaskResult> {
   const name = { runtime: "Tokenroof", variant: "", arithmetic: "f32" } as const;
   bench.onProgress(`${task.title}: tuning our own kernel`);
-  const found = await bench.own(task).catch((error: unknown): { outcome: Outcome } => ({
-    outcome: failed(error),
-  }));
-  const ready = "contender" in found ? found : undefined;
-  const data = dataOf(task, ready?.inputs);
+  const found = await bench.own(task).catch((error: unknown) => ({ outcome: failed(error) }));
+  const data = dataOf(task, "contender" in found ? found.inputs : undefined);
   const reference = referenceOf(task, data);
 
   const own: Candidate =
     "contender" in found
       ? await examine(bench, task, reference, { ...name, ...pick(found) }, async () => found.contender)
-      : {
-          ...name,
-          outcome: "outcome" in found ? found.outcome : { status: "unavailable", reason: found.unavailable },
-        };
+      : { ...name, ...found };
 
   const peers: Candidate[] = [];
   for (const runtime of bench.runtimes) {

@@ -4,7 +4,7 @@ import type { TaskData } from "./data";
 import type { Task } from "./tasks";
 
 /** What a way computes with: it decides how far its answer may be off. */
-export type Arithmetic = "f32" | "int8 activations";
+export type Arithmetic = "f32" | "f16 products" | "int8 activations";
 
 /** One way of doing a task, ready to run. */
 export interface Contender {

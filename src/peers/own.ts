@@ -17,7 +17,7 @@ import { bytesOf } from "../kernels/kernel";
 import { weightsOf } from "../kernels/product";
 import type { HostInfo } from "../result";
 import type { OwnContender } from "./compare_task";
-import type { Contender, Done } from "./contender";
+import type { Arithmetic, Contender, Done } from "./contender";
 import type { Task } from "./tasks";
 
 /** Peers may take seconds for a task; the engine gives a device up much earlier. */
@@ -94,38 +94,45 @@ export async function tuned(
   return (await tune(gpu, timer, weights, call, dtype, search)).choice;
 }
 
+/** What a choice computes a task with. */
+export function arithmeticOf({ call, weights }: Task, choice: Choice): Arithmetic {
+  const { rounded, slack } = variantOf(kernelOf(call.kernel), choice);
+  if (rounded !== undefined) return "int8 activations";
+  return (slack?.(choice.tuning, call.shape, weights) ?? 0) > 0 ? "f16 products" : "f32";
+}
+
 /** A block of 256 bytes, at whose multiples pieces begin, for each of a few operands. */
 const SPARE = 2 ** 12;
 
 /** Our own kernel for a task, in its fastest tuning, on weights that stay where they are, as the peers' do. */
-export async function prepareOwn(
-  engine: OwnEngine,
-  { id, call, weights: type }: Task,
-): Promise<OwnContender | { readonly unavailable: string }> {
+export async function prepareOwn(engine: OwnEngine, task: Task): Promise<OwnContender> {
+  const { id, call, weights: type } = task;
   const { gpu, timer } = engine;
   const streamed = kernelOf(call.kernel).operands(call.shape, type).filter(isStreamed);
   // Of quantised weights an eighth of the memory is for their scales.
   const bytes = 1.2 * streamed.reduce((sum, operand) => sum + bytesOf(operand), 0) + SPARE;
   const weights = await allocateWeights(gpu, type, bytes);
+  let prepared: Launch | undefined;
+  const destroy = () => {
+    prepared?.destroy();
+    weights.destroy();
+  };
   try {
     const choice = await tuned(engine, weights, call, type);
     engine.picked.set(id, choice);
-    const launch = atOnePlace(await prepare(gpu, weights, call, type, choice));
+    prepared = await prepare(gpu, weights, call, type, choice);
+    const launch = atOnePlace(prepared);
     await check(gpu, timer, launch);
     const [x, w, scales] = launch.inputs(0);
-    const destroy = () => {
-      launch.destroy();
-      weights.destroy();
-    };
     return {
       variant: launch.tuning,
-      arithmetic: variantOf(kernelOf(call.kernel), choice).rounded === undefined ? "f32" : "int8 activations",
+      arithmetic: arithmeticOf(task, choice),
       contender: contenderOf(engine, launch, destroy),
       // Weights by their values, whatever they are stored as.
       inputs: call.kernel === "attention" ? launch.inputs(0) : [x!, weightsOf(w!, scales)],
     };
   } catch (error) {
-    weights.destroy();
+    destroy();
     throw error;
   }
 }

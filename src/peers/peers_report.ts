@@ -42,7 +42,7 @@ const timeText = (task: TaskResult, { outcome }: Timed) => {
 function ownCell(task: TaskResult): Cell {
   const { own } = task;
   if (isTimed(own)) return cell(timeText(task, own), own.variant);
-  return cell(own.outcome.status === "unavailable" ? own.outcome.reason : withoutTime(own.outcome));
+  return cell(withoutTime(own.outcome));
 }
 
 /** A runtime's fastest right way; where it has none, what is wrong with its first. */

@@ -22,7 +22,7 @@ export type Outcome =
   /** Its answer is wrong, so it has no time. */
   | { readonly status: "wrong"; readonly check: Check }
   | { readonly status: "failed"; readonly reason: string }
-  /** There is no such thing. */
+  /** The runtime has no way to do it. */
   | { readonly status: "unavailable"; readonly reason: string };
 
 export interface Entry {

@@ -10,6 +10,7 @@ import { cellTable, stateTable } from "./cell_tables";
 import { comparison, measuredWorkloads } from "./chip_comparison";
 import { deviceName } from "./device_name";
 import { environmentTable, instrumentTable, roofTable, workloadTable } from "./measured_tables";
+import { otherModelsTable, ownChecksTable } from "./other_models";
 import type { Headline, Report } from "./report_types";
 import { rooflines } from "./roofline_chart";
 import { type Complete, rateOfInterest } from "./wording";
@@ -56,6 +57,8 @@ export function report(result: Result, chips: readonly Chip[]): Report {
     headlines: complete.map(headline),
     tables: [
       workloadTable(result, all),
+      otherModelsTable(result),
+      ownChecksTable(result),
       roofTable(result),
       cellTable(result),
       stateTable(result),

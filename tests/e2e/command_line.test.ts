@@ -1,6 +1,7 @@
 // The command line as scripts and CI use it: what it prints, where, and its exit status.
 
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -81,6 +82,18 @@ describe("a missing environment ends with status 3", () => {
       expect(status).toBe(3);
     },
   );
+});
+
+test("a reader that closes early changes neither the status nor what is on stderr", async () => {
+  const words = [commandLine, "doctor", "--browser", "/no/such/browser"];
+  const { status, stderr } = spawnSync(process.execPath, words, { encoding: "utf8" });
+  const child = spawn(process.execPath, words, { stdio: ["ignore", "pipe", "pipe"] });
+  child.stdout.destroy();
+  const said: string[] = [];
+  child.stderr.setEncoding("utf8").on("data", (text: string) => said.push(text));
+  expect(await once(child, "close")).toEqual([status, null]);
+  expect(said.join("")).toBe(stderr);
+  expect(status).toBe(3);
 });
 
 describe("results", () => {

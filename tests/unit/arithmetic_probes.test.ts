@@ -1,9 +1,11 @@
 import { describe, expect, test } from "vitest";
 import { measuredRoof, probeRate } from "../../src/analysis/roofline";
+import type { Gpu } from "../../src/engine/device";
+import { hasProbe } from "../../src/engine/roof";
 import { type Call, workOf } from "../../src/kernels";
 import { dot } from "../../src/kernels/dot";
 import type { DType } from "../../src/kernels/elements";
-import type { Matrix } from "../../src/kernels/kernel";
+import type { Matrix, MatrixUnit } from "../../src/kernels/kernel";
 import { matmul } from "../../src/kernels/matmul";
 import { mma } from "../../src/kernels/mma";
 import { olderMatrixSyntax } from "../../src/kernels/prelude";
@@ -68,6 +70,27 @@ describe("the measured roof", () => {
     ]);
     expect(columns(withProbe(floats, dotCall, "q8_0", 1e12))).toContain("packed bytes");
   });
+});
+
+test("there is a probe of matrix units where one of them is of a size that kernels know, in their type", () => {
+  const limits = {
+    maxComputeInvocationsPerWorkgroup: 256,
+    maxComputeWorkgroupSizeX: 256,
+    maxComputeWorkgroupStorageSize: 32_768,
+  };
+  const has = (...matrixUnits: MatrixUnit[]) =>
+    hasProbe({ limits, matrixUnits, largestSubgroup: 32 } as unknown as Gpu, "mma", "f16");
+  const unit = (M: number, N: number, K: number): MatrixUnit => ({
+    element: "f16",
+    result: "f32",
+    M,
+    N,
+    K,
+  });
+  expect(has()).toBe(false);
+  expect(has({ ...unit(16, 16, 16), element: "i8", result: "i32" })).toBe(false);
+  expect(has(unit(64, 8, 64))).toBe(false);
+  expect(has(unit(64, 8, 64), unit(16, 16, 16))).toBe(true);
 });
 
 describe("references, by hand", () => {

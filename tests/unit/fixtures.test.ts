@@ -44,3 +44,18 @@ test("a result and a link of schema 2, from Firefox", async () => {
   expect(headlines[0]?.main).toBe("1.59 GFLOP/s (1.14 … 2.01)");
   expect(report(opened.result, chips).headlines).toEqual(headlines);
 });
+
+test("a result and a link of schema 3, from Firefox", async () => {
+  const parsed = parseResult(JSON.parse(fixture("result-3.json")));
+  const opened = await decodeLink(fixture("link-3.txt").trim());
+  if (!parsed.ok || !opened.ok) throw new Error("not readable any more");
+  const { headlines } = report(parsed.result, chips);
+  expect(headlines.map(({ workload, dtype }) => `${workload} ${dtype}`)).toEqual(
+    ["f32", "f16", "q4_0"].flatMap((dtype) => [`matmul 33x64x128 ${dtype}`, `matvec 1x64x256 ${dtype}`]),
+  );
+  expect(headlines[0]?.main).toBe("101 MB/s (77.6 … 128)");
+  expect(report(opened.result, chips).headlines).toEqual(headlines);
+  expect(
+    parsed.result.tunings.find(({ kernel, dtype }) => kernel === "matvec" && dtype === "q4_0")?.choice,
+  ).toEqual({ variant: "packed", tuning: { LANES: 1, TEAMS: 8, ROWS: 4, SUBGROUP: 0 } });
+});

@@ -66,10 +66,7 @@ function fake(clock: WorkClock, log: Log, name: string, given: Fake): Contender 
   };
 }
 
-function benchOf(
-  own: Fake | { unavailable: string } | Error,
-  peers: Readonly<Record<string, Readonly<Record<string, Fake | Error>>>>,
-) {
+function benchOf(own: Fake | Error, peers: Readonly<Record<string, Readonly<Record<string, Fake | Error>>>>) {
   const clock = new WorkClock();
   const log: Log = { destroyed: 0, dispatched: 0, batches: [] };
   const runtimes = Object.entries(peers).map(
@@ -89,9 +86,8 @@ function benchOf(
         ),
     }),
   );
-  const ready = async (): Promise<OwnContender | { unavailable: string }> => {
+  const ready = async (): Promise<OwnContender> => {
     if (own instanceof Error) throw own;
-    if ("unavailable" in own) return own;
     const contender = fake(clock, log, "own", own);
     return { variant: "8 lanes", arithmetic: "f32", contender, inputs: data.inputs.map(matrixOf) };
   };
@@ -181,13 +177,10 @@ describe("a task", () => {
 
   test("goes on without our own kernel, and without a ratio", async () => {
     const peers = { a: { x: { seconds: 0.2 } } };
-    const missing = await compareTask(benchOf({ unavailable: "no kernels for q4_0" }, peers).bench, task);
-    expect(missing.own.outcome).toEqual({ status: "unavailable", reason: "no kernels for q4_0" });
-    expect(missing.peers[0]!.outcome.status).toBe("timed");
-    expect(comparisonsOf(missing)).toEqual([]);
     const failing = await compareTask(benchOf(new Error("shaders/x.wgsl:3: no"), peers).bench, task);
     expect(failing.own.outcome).toEqual({ status: "failed", reason: "shaders/x.wgsl:3: no" });
     expect(failing.peers[0]!.outcome.status).toBe("timed");
+    expect(comparisonsOf(failing)).toEqual([]);
   });
 
   test("a complaint of the device fails whom it is about", async () => {
@@ -298,10 +291,10 @@ describe("the report", () => {
   });
 
   test("prints a peer's rate where there is nothing to compare it with", async () => {
-    const { bench } = benchOf({ unavailable: "no kernels for q4_0" }, { steady: { one: { seconds: 0.05 } } });
+    const { bench } = benchOf(new Error("shaders/x.wgsl:3: no"), { steady: { one: { seconds: 0.05 } } });
     const [summary] = peersReport(resultWith([await compareTask(bench, task)])).tables;
     const texts = summary!.rows[0]!.map(({ text }) => text);
-    expect(texts[1]).toBe("no kernels for q4_0");
+    expect(texts[1]).toBe("failed: shaders/x.wgsl:3: no");
     expect(texts[2]).toMatch(/^50\.0 ms, \d+ kB\/s$/);
     expect(texts.at(-1)).toBe("—");
   });

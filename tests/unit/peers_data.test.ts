@@ -1,6 +1,9 @@
 import { describe, expect, test } from "vitest";
+import { kernelOf } from "../../src/kernels";
+import { choiceName, starts, variantOf } from "../../src/kernels/choices";
 import { checkAnswer, type Reference, referenceOf, toleranceOf } from "../../src/peers/check";
 import { dataOf, quantisedOf, regrouped, transposed } from "../../src/peers/data";
+import { arithmeticOf } from "../../src/peers/own";
 import { operandsOf, type Task, tasks, workOfTask } from "../../src/peers/tasks";
 
 const named = (id: string): Task => tasks.find((task) => task.id === id)!;
@@ -99,6 +102,24 @@ describe("check", () => {
     expect(checkAnswer(reference, quantised, toleranceOf(task, "int8 activations")).wrong).toBeNull();
     expect(checkAnswer(reference, quantised, toleranceOf(task, "f32")).wrong).not.toBeNull();
   });
+
+  test.each(tasks.map((each) => [each.id, each] as const))(
+    "allows %s what the engine allows each way",
+    (_id, each) => {
+      const { call, weights } = each;
+      const kernel = kernelOf(call.kernel);
+      for (const choice of starts(kernel)) {
+        const { unfit, slack, rounded } = variantOf(kernel, choice);
+        if (unfit?.(choice.tuning, call.shape, weights) !== undefined) continue;
+        const allowed = toleranceOf(each, arithmeticOf(each, choice));
+        const engine =
+          kernel.tolerance(call.shape, weights) + (slack?.(choice.tuning, call.shape, weights) ?? 0);
+        expect(allowed, choiceName(kernel, choice)).toBeGreaterThanOrEqual(
+          engine + (rounded?.slack(call.shape) ?? 0),
+        );
+      }
+    },
+  );
 
   test("looks into every row and every column of a large product", () => {
     const large = named("gemm-f32-512x2048x2048");

@@ -94,6 +94,7 @@ describe("a run that knows tunings", () => {
   });
 
   test.each([
+    ["another version's", { tool: "0.0.1" }],
     ["another adapter's", { adapter: "Other GPU" }],
     ["another browser's", { browser: "Chromium 1" }],
     ["another type's", { dtype: "f16" as const }],

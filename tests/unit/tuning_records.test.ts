@@ -48,6 +48,7 @@ const known: fc.Arbitrary<KnownTuning> = fc.record({
   }),
   seconds: fc.option(seconds),
   reused: fc.boolean(),
+  tool: fc.constantFrom("0.1.0", "0.2.0"),
   adapter: fc.constantFrom("A", "B"),
   browser: fc.constantFrom("Chromium 156", "Firefox 153"),
   preset: fc.constantFrom(...presets),
@@ -204,6 +205,9 @@ describe("the records of a result", () => {
       createdAt: "2026-01-02T03:04:05.000Z",
       tunings: [
         of("fma", "8192x4x64"),
+        of("dot", "8192x4x64"),
+        of("mma", "64x4x64x16x16x16"),
+        of("mma", "16x16x16, 4 chains"),
         of("read", "512x1024"),
         of("copy", "1048576"),
         of("copy", "all"),
@@ -212,11 +216,13 @@ describe("the records of a result", () => {
       ],
     });
     expect(tuningsOf(result).map(({ kernel, shapeClass }) => `${kernel} ${shapeClass}`)).toEqual([
+      "mma 16x16x16, 4 chains",
       "copy all",
       "matmul wide",
     ]);
-    expect(tuningsOf(result)[1]).toEqual({
+    expect(tuningsOf(result)[2]).toEqual({
       ...of("matmul", "wide"),
+      tool: result.tool.version,
       adapter: adapterOf(result.device),
       browser: browserOf(result.host),
       preset: result.plan.preset,
@@ -239,7 +245,7 @@ describe("the records of a result", () => {
 });
 
 describe("a record is for a run", () => {
-  const { device, host, plan } = resultWith({});
+  const { tool, device, host, plan } = resultWith({});
   const windows = "Mozilla/5.0 (Windows NT 10.0; Win64; x64)";
   const blink = "AppleWebKit/537.36 (KHTML, like Gecko) Chrome/150.0.0.0 Safari/537.36";
 
@@ -262,8 +268,9 @@ describe("a record is for a run", () => {
     expect(browserOf({ ...host, kind: "node", agent })).toBe(agent);
   });
 
-  test("of the same adapter, in the same browser, that searches no further; the others are counted by reason", () => {
+  test("of the same version and adapter, in the same browser, that searches no further; the others are counted by reason", () => {
     const here = {
+      tool: { ...tool, version: "0.2.0" },
       device,
       host: { ...host, kind: "browser" as const, agent: `${windows} ${blink}` },
       plan: { ...plan, preset: "quick" as const },
@@ -271,6 +278,7 @@ describe("a record is for a run", () => {
     const [some] = fc.sample(known, { numRuns: 1, seed: 3 });
     const fitting: KnownTuning = {
       ...some!,
+      tool: "0.2.0",
       adapter: adapterOf(device),
       browser: "Chromium 150",
       preset: "quick",
@@ -281,6 +289,7 @@ describe("a record is for a run", () => {
       [{ adapter: "Other GPU" }, "made on Other GPU"],
       [{ browser: "Chromium 149" }, "made with Chromium 149, and this is Chromium 150"],
       [{ browser: "Chromium 149", reused: true }, "made with Chromium 149, and this is Chromium 150"],
+      [{ tool: "0.1.0" }, "made by Tokenroof 0.1.0, and this is 0.2.0"],
       [{ preset: "smoke" }, "searched only as far as preset smoke goes"],
     ];
     const all = cases.map(([changes]) => ({ ...fitting, ...changes }));
@@ -290,6 +299,7 @@ describe("a record is for a run", () => {
     expect(ignored).toEqual([
       "2 made with Chromium 149, and this is Chromium 150",
       "1 made on Other GPU",
+      "1 made by Tokenroof 0.1.0, and this is 0.2.0",
       "1 searched only as far as preset smoke goes",
     ]);
   });

@@ -1,6 +1,6 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { sorted } from "../../tuning_records";
-import { hostInfo } from "../engine_client";
+import { placeOf } from "../known_tunings";
 import type { Actions, State } from "../state";
 
 function importChosen(event: Event, { importTunings }: Actions): void {
@@ -13,12 +13,10 @@ function importChosen(event: Event, { importTunings }: Actions): void {
 
 /** What is known of this device's best kernels, and what can be done with it. */
 export function tunings(state: State, actions: Actions): TemplateResult {
-  const { tunings, environment, progress, plan, planned } = state;
-  const ready = environment.kind === "ready";
-  const { usable, ignored } = ready
-    ? sorted(tunings.all, { device: environment.device, host: hostInfo(), plan })
-    : { usable: [], ignored: [] };
-  const able = ready && progress === undefined && planned;
+  const { tunings, progress, planned } = state;
+  const place = placeOf(state);
+  const { usable, ignored } = place === undefined ? { usable: [], ignored: [] } : sorted(tunings.all, place);
+  const able = place !== undefined && progress === undefined && planned;
   return html`
     <section class="tunings" aria-label="Tunings">
       <p>

@@ -3,6 +3,8 @@
 import { barrier, type FaultGroup, MKN } from "./fault";
 
 const vectors = MKN(2, 131, 524);
+/** Long enough to be split in parts, of which the last is shorter. */
+const long = MKN(2, 131, 2092);
 /** Whole blocks of 32 along K. */
 const blockVectors = MKN(2, 131, 544);
 const wideRows = MKN(2, 131, 512);
@@ -16,7 +18,7 @@ export const matvecFaults: readonly FaultGroup[] = [
     plants: [
       ["the first product lost", "fma(input[m].x, ", "fma(input[m].x * f32(k > 0u), "],
       ["the last product lost", "fma(input[m].w, ", "fma(input[m].w * f32(k + 1u < words), "],
-      ["K past the last whole step lost", "k < words;", "k < words / LANES * LANES;"],
+      ["K past the last whole step lost", "k < end;", "k + LANES - 1u < end;"],
       ["one lane's partial sum lost", "+ thread] = acc[m][r];", "+ thread] = acc[m][r] * f32(lane > 0u);"],
       ["a reduction that ends a step early", "reach > 0u", "reach > 1u"],
       ["a reduction that begins a step late", "reach = LANES / 2u", "reach = LANES / 4u"],
@@ -38,7 +40,7 @@ export const matvecFaults: readonly FaultGroup[] = [
     plants: [
       ["the last team's rows never written", "if (lane > 0u)", "if (thread + 1u == THREADS)"],
       ["the last column never written", "first + r < shape.N)", "first + r + 1u < shape.N)"],
-      ["rows of the output not padded", "y[m * stride", "y[m * shape.N", 2],
+      ["rows of the output not padded", "+ m) * stride", "+ m) * shape.N"],
       ["the first row of X for all", "x[m * words + k]", "x[k]"],
       ["weights of the next row", "min(first + r / PER_OUTPUT, shape.N", "min(first + r + 1u, shape.N"],
       ["weights clamped one early", "first + r / PER_OUTPUT, shape.N - 1u)", "first + r, shape.N - 2u)"],
@@ -61,6 +63,22 @@ export const matvecFaults: readonly FaultGroup[] = [
     tunings: /rows/,
     dtype: "f16",
     plants: [["accumulators in f16", "weight.w, acc[m][r])", "weight.w, quantizeToF16(acc[m][r]))"]],
+  },
+  {
+    kernel: "matvec",
+    shader: "matvec_lanes",
+    shape: long,
+    tunings: /split 4/,
+    plants: [
+      ["the first part for all", "part * part_words + lane", "lane"],
+      [
+        "parts end one word early",
+        "(part + 1u) * part_words, words)",
+        "(part + 1u) * part_words - 1u, words)",
+      ],
+      ["parts rounded down", "(words + SPLIT - 1u) / SPLIT", "words / SPLIT"],
+      ["parts on each other", "(part * M + m)", "m"],
+    ],
   },
   {
     kernel: "matvec",

@@ -1,0 +1,42 @@
+// A small call of every kernel, and matrices by their rows.
+
+import type { Call, KernelName } from "../../src/kernels";
+import type { Matrix } from "../../src/kernels/kernel";
+
+/** A call of every kernel, with no size a multiple of another. */
+export const calls: Call[] = [
+  { kernel: "matmul", shape: { M: 2, N: 3, K: 4 } },
+  { kernel: "matvec", shape: { M: 3, N: 7, K: 20 } },
+  { kernel: "swiglu", shape: { M: 3, N: 7, K: 20 } },
+  {
+    kernel: "attention",
+    shape: { batch: 2, queries: 3, keys: 5, heads: 4, kvHeads: 2, headDim: 8, window: 5 },
+  },
+  { kernel: "embed", shape: { tokens: 3, vocab: 7, hidden: 20, piece: 1 } },
+  { kernel: "rms_norm", shape: { rows: 3, columns: 20, nanoEpsilon: 10_000 } },
+  { kernel: "add_rms_norm", shape: { rows: 3, columns: 20, nanoEpsilon: 10_000 } },
+  { kernel: "rope", shape: { batch: 2, queries: 3, heads: 4, kvHeads: 2, headDim: 8, capacity: 5 } },
+  {
+    kernel: "norm_rope",
+    shape: { batch: 2, queries: 3, heads: 4, kvHeads: 2, headDim: 8, capacity: 5, nanoEpsilon: 1000 },
+  },
+  { kernel: "silu_mul", shape: { rows: 3, columns: 20 } },
+  { kernel: "add", shape: { rows: 3, columns: 20 } },
+  { kernel: "argmax", shape: { rows: 3, columns: 7, block: 4 } },
+  { kernel: "sample", shape: { rows: 3, columns: 7, block: 4, milliTemperature: 700, seed: 5 } },
+  { kernel: "fma", shape: { invocations: 10, chains: 4, steps: 16 } },
+  { kernel: "read", shape: { groups: 2, words: 3 } },
+  { kernel: "dot", shape: { invocations: 10, chains: 4, steps: 16 } },
+  { kernel: "mma", shape: { subgroups: 3, chains: 4, steps: 16, M: 8, N: 16, K: 8 } },
+  { kernel: "reread", shape: { groups: 5, words: 3, slices: 2 } },
+  { kernel: "copy", shape: { words: 5 } },
+  { kernel: "fill", shape: { words: 5, seed: 9 } },
+  { kernel: "empty", shape: { mark: 7 } },
+];
+export const callOf = (name: KernelName) => calls.find(({ kernel }) => kernel === name)!;
+
+/** A matrix of these rows. */
+export const matrix =
+  (...rows: number[][]): Matrix =>
+  (row, column) =>
+    rows[row]![column]!;
