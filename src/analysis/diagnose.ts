@@ -1,5 +1,6 @@
 // Sentences about what is odd in a result, most important first.
 
+import { forwardName } from "../forward_result";
 import { workOf } from "../kernels";
 import { isProbe } from "../kernels/probes";
 import type { Measurement, Result } from "../result";
@@ -91,6 +92,35 @@ function coverage({ residency, plan, outcomes }: Result, measured: readonly Meas
   ];
 }
 
+/** Whole models: those that have no figures and why, and what to know of those that have. */
+function wholes({ forwards, plan }: Result): Finding[] {
+  const found = forwards.filter((each) => each.status === "measured");
+  const skipped = new Map(
+    forwards.flatMap((each) => (each.status === "skipped" ? [[`${each.model} ${each.reason}`, each]] : [])),
+  );
+  const hidden = found.filter((each) => each.hidden);
+  const short = found.filter(({ decode, generate }) => decode.steps < generate);
+  return [
+    ...forwards.flatMap((each) =>
+      each.status === "failed" ? [`${forwardName(each)} was not run whole: ${each.reason}`] : [],
+    ),
+    ...[...skipped.values()].map(({ model, reason }) => `${model} is not run whole: ${reason}.`),
+    ...found
+      .filter(({ residentLayers, ofLayers }) => residentLayers < ofLayers)
+      .map(
+        (each) =>
+          `${forwardName(each)}: ${each.residentLayers} of ${each.ofLayers} layers in memory took turns (memory=${Math.round(plan.memory / 2 ** 20)}MiB).`,
+      ),
+    ...short.map(
+      (each) =>
+        `${forwardName(each)} wrote ${each.decode.steps} of ${each.generate} tokens: there was no time for more.`,
+    ),
+    ...hidden.map(
+      (each) => `The page was hidden while ${forwardName(each)} ran: browsers slow hidden pages down.`,
+    ),
+  ];
+}
+
 /** What each oddity of samples means; drift is a matter of the device's speed. */
 const meanings: Readonly<Record<Exclude<Oddity, "drift">, (cells: string) => string>> = {
   "two speeds": (cells) =>
@@ -173,6 +203,7 @@ export function diagnose(result: Result): string[] {
     ...events(result),
     ...speed(result, measured),
     ...coverage(result, measured),
+    ...wholes(result),
     ...samples(result, measured),
     ...roofs(result, measured),
     ...instruments(result),

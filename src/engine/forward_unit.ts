@@ -179,7 +179,8 @@ export async function measureForward(
     ...first(wanted.generate),
     chunk: Math.min(wanted.prompt, chunkOf(model, wanted, roofs)),
     sampling: { kind: "greedy" },
-    fused: allFused,
+    // Without a search a product of this run's own is the safer choice for gate and up.
+    fused: efforts[plan.preset].search ? allFused : { ...allFused, gateUp: false },
     memory: memoryBudget(plan, gpu.mobile),
   };
   const choose = await chooseFor(session, result, run);

@@ -151,5 +151,6 @@ export function peersReport(result: PeersResult): Report {
     tables: [summary(result), ways(result), ...(shares.length > 0 ? [probes(result)] : [])],
     comparisons: [],
     rooflines: [],
+    breakdowns: [],
   };
 }

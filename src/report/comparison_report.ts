@@ -178,5 +178,6 @@ export function comparisonReport(comparison: Comparison, a: Result, b: Result): 
     tables: [sidesTable(comparison, a, b), cellsTable(comparison), overallTable(comparison)],
     comparisons: [],
     rooflines: [],
+    breakdowns: [],
   };
 }
