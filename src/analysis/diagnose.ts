@@ -8,6 +8,7 @@ import type { Oddity } from "../timing";
 import { callName } from "../workloads";
 import { mayBeCached, safeRotation } from "./cache_knee";
 import { secondsPerCall } from "./estimate";
+import { wholeModels } from "./forward";
 import { odditiesOf } from "./oddities";
 import { measuredRoof } from "./roofline";
 import { isSlowed, slowdown } from "./throttling";
@@ -109,7 +110,7 @@ function wholes({ forwards, plan }: Result): Finding[] {
       .filter(({ residentLayers, ofLayers }) => residentLayers < ofLayers)
       .map(
         (each) =>
-          `${forwardName(each)}: ${each.residentLayers} of ${each.ofLayers} layers in memory took turns (memory=${Math.round(plan.memory / 2 ** 20)}MiB).`,
+          `${forwardName(each)}: ${each.residentLayers} of ${each.ofLayers} layers in memory took turns (memory=${Math.round(plan.memory / 2 ** 20)}MiB): a cache may keep what a whole model would read from memory.`,
       ),
     ...short.map(
       (each) =>
@@ -171,7 +172,14 @@ function roofs(result: Result, measured: readonly Measurement[]): Finding[] {
     );
     return reached > ABOVE_ROOF ? [`${each.workload.id} ${each.dtype} (${percentOf(reached)})`] : [];
   });
+  const runs = wholeModels(result).flatMap(({ run, perToken: { measured: step, roofline } }) =>
+    roofline !== undefined && roofline > ABOVE_ROOF * step.value
+      ? [`${forwardName(run)} (${percentOf(roofline / step.value)})`]
+      : [],
+  );
   return [
+    runs.length > 0 &&
+      `Run whole, faster than the measured roof: ${runs.join(", ")}. A cache, or a noisy probe.`,
     whole.length > 0 && `Faster than the measured roof: ${whole.join(", ")}. A cache, or a noisy probe.`,
     whole.length === 0 &&
       above.length > 0 &&

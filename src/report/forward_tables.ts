@@ -1,7 +1,7 @@
 // Models that were run whole, as tables: their figures beside the sums of kernels and the roof, what they took, and where
 // a token's time goes.
 
-import type { Compared, WholeModel } from "../analysis/forward";
+import type { Compared, StepStatistics, WholeModel } from "../analysis/forward";
 import { type ForwardCase, forwardId, forwardName } from "../forward_result";
 import type { Result } from "../result";
 import { duration, memory, percent, sampled, seconds, significant, tokenRate, written } from "../units";
@@ -22,12 +22,19 @@ function besides({ measured, kernels, roofline }: Compared, tokens?: number): st
   return [figure(kernels), share(kernels), figure(roofline), share(roofline)];
 }
 
+/** A percentile is told from so many steps on. */
+const ENOUGH = { p90: 10, p99: 100 };
+
 function rowsOf({ run, firstToken, perToken, interactive, ...whole }: WholeModel): Cell[][] {
   const readBack: Compared = {
     ...perToken,
     measured: { value: interactive.median, low: interactive.low, high: interactive.high },
   };
-  const tails = ({ p90, p99, count }: typeof interactive) => [duration(p90), duration(p99), String(count)];
+  const tails = ({ p90, p99, count }: StepStatistics, grouped: number) => [
+    grouped === 1 && count >= ENOUGH.p90 ? duration(p90) : "",
+    grouped === 1 && count >= ENOUGH.p99 ? duration(p99) : "",
+    String(count),
+  ];
   const none = ["", "", ""];
   const { batch, prompt } = run;
   const readings =
@@ -40,11 +47,16 @@ function rowsOf({ run, firstToken, perToken, interactive, ...whole }: WholeModel
       ...none,
       ...besides(firstToken, batch * prompt),
     ],
-    ["TPOT", sampled(perToken.measured, seconds), ...tails(perToken.statistics), ...besides(perToken)],
+    [
+      "TPOT",
+      sampled(perToken.measured, seconds),
+      ...tails(perToken.statistics, run.decode.grouped),
+      ...besides(perToken),
+    ],
     [
       "TPOT, each token read back",
       sampled(readBack.measured, seconds),
-      ...tails(interactive),
+      ...tails(interactive, 1),
       ...besides(readBack),
     ],
     ["answer", sampled(whole.tokensPerSecond, tokenRate), ...none, ...besides(perToken, batch)],
@@ -81,7 +93,7 @@ export function wholeModelTable({ forwards }: Result, whole: readonly WholeModel
     note:
       "Everything from the embedding to the sampled token, on synthetic weights. TTFT: from the submit of the prompt to its first token on the CPU. " +
       "TPOT: a step of decode that is fed with the token that the one before sampled on the GPU; read back: with each token awaited on the CPU before the next step. " +
-      "Run whole: the median (p50) with its interval. Sum of kernels: the products and attention of the table of workloads, at the plan's depth. Roofline: weights and KV cache " +
+      "Run whole: the median (p50) with its interval; p90 from 10 steps on, p99 from 100. Sum of kernels: the products and attention of the table of workloads, at the plan's depth. Roofline: weights and KV cache " +
       "at the device's own bandwidth, or FLOP at its compute roof, whichever takes longer; shares are of the measured time.",
     columns: figureColumns,
     rows: forwards.flatMap((each) => {
@@ -104,7 +116,7 @@ export function wholeMemoryTable(whole: readonly WholeModel[]): Table | undefine
     title: "Whole models: memory, and how they were run",
     note:
       "Memory is exact: planned before anything was allocated, and nothing else was. Steps: how many of the tokens asked for there was time for. " +
-      "Layers in memory: where they are not all, each takes the place of another, and what is read from memory is the same. " +
+      "Layers in memory: where they are not all, they take turns, and a cache may keep what a whole model would read from memory. " +
       "Reading back: what a step with its token on the CPU takes longer. Harness: wall clock per step beyond the GPU's own.",
     columns: [
       "model",

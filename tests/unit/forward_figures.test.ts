@@ -130,7 +130,7 @@ describe("the report", () => {
     ]);
     const tpot = rows[2] ?? [];
     expect(tpot.slice(0, 3)).toEqual(["llama-3.2-1b", "pp512+tg128", "f32"]);
-    expect(tpot.slice(5, 8)).toEqual(["11.0 ms", "19.1 ms", "11"]);
+    expect(tpot.slice(5, 8)).toEqual(["11.0 ms", "", "11"]);
     expect(tpot.slice(10)).toEqual(["5.00 ms", "50.0 %"]);
     expect(rows[4]?.slice(10)).toEqual(["200 tokens/s", "50.0 %"]);
   });
@@ -177,6 +177,23 @@ describe("the report", () => {
     expect(report(forwarded(undefined, { prefill }), few).headlines[0]?.main).toBe("1,020 tokens/s");
   });
 
+  test("tells percentiles only from as many steps as they take, each timed by itself", () => {
+    const { decode } = only(result).run;
+    const tailsOf = (changes: Partial<typeof decode>) => {
+      const { tables } = report(forwarded(undefined, { decode: { ...decode, ...changes } }), few);
+      const rows = tables.find(({ title }) => title === "Whole models, run")?.rows ?? [];
+      return rows[2]?.slice(5, 8).map(({ text }) => text);
+    };
+    const times = (count: number) => ({
+      kind: "samples" as const,
+      seconds: Array.from({ length: count }, (_, i) => (i < 0.95 * count ? 0.01 : 0.02)),
+    });
+    expect(tailsOf({ times: times(100) })).toEqual(["10.0 ms", "20.0 ms", "100"]);
+    expect(tailsOf({ times: times(99) })).toEqual(["10.0 ms", "", "99"]);
+    expect(tailsOf({ times: times(9) })).toEqual(["", "", "9"]);
+    expect(tailsOf({ times: times(100), grouped: 4 })).toEqual(["", "", "100"]);
+  });
+
   test("is Markdown that says so", () => {
     expect(formats.markdown(report(result, few))).toMatch(/\n- run whole; its kernels add up to /);
   });
@@ -184,11 +201,19 @@ describe("the report", () => {
   test.each([
     [{}, /f16 was not run whole: step 3 wrote another token$/],
     [{}, /^llama-3\.2-1b is not run whole: this device has no such type\.$/],
-    [{ residentLayers: 2 }, /f32: 2 of 16 layers in memory took turns \(memory=1024MiB\)\.$/],
+    [{ residentLayers: 2 }, /f32: 2 of 16 layers in memory took turns \(memory=1024MiB\): a cache may/],
     [{ hidden: true }, /^The page was hidden while llama-3\.2-1b pp512\+tg128 f32 ran/],
   ])("with %j remarks %s", (changes, sentence) => {
     const found = diagnose(forwarded(undefined, changes)).filter((each) => sentence.test(each));
     expect(found).toHaveLength(1);
+  });
+
+  test("remarks on a step that is faster than the roof", () => {
+    const times = { kind: "samples" as const, seconds: [0.002, 0.002] };
+    const decode = { ...only(result).run.decode, times };
+    expect(diagnose(forwarded(undefined, { decode }))).toContainEqual(
+      "Run whole, faster than the measured roof: llama-3.2-1b pp512+tg128 f32 (250 %). A cache, or a noisy probe.",
+    );
   });
 
   test("remarks on an answer that was cut short, and in its headline", () => {
