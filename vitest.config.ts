@@ -68,7 +68,14 @@ export default defineConfig({
       ...(instances.length > 0 ? [gpu] : []),
       {
         extends: true,
-        test: { name: "e2e", include: ["tests/e2e/**/*.test.ts"], testTimeout: 300_000, hookTimeout: 60_000 },
+        test: {
+          name: "e2e",
+          include: ["tests/e2e/**/*.test.ts"],
+          testTimeout: 300_000,
+          hookTimeout: 60_000,
+          // A page on a busy machine takes seconds to answer.
+          expect: { poll: { timeout: 15_000 } },
+        },
       },
     ],
     // Two software adapters at once on two cores would only take turns.

@@ -1,11 +1,13 @@
 // Plan: what to run. One parser for the URL's query (?model=llama-3.2-1b&pp=512) and for the command
 // line's words (model=llama-3.2-1b pp=512); lists multiply, as in llama-bench.
 
-import { distance } from "fastest-levenshtein";
 import * as v from "valibot";
 import { type Call, type KernelName, kernelOf, kernels } from "./kernels";
 import { dtypes } from "./kernels/elements";
+import { shown, unknownName } from "./names";
 import { callName, decode, type ModelId, modelConfig, modelIds, prefill, type Workload } from "./workloads";
+
+export { unknownName } from "./names";
 
 const kernelNames = Object.keys(kernels) as KernelName[];
 export const presets = ["quick", "standard", "rigorous", "smoke"] as const;
@@ -99,19 +101,6 @@ export const defaultPlan = standard;
 export type PlanOutcome = { ok: true; plan: Plan } | { ok: false; problem: string };
 
 class BadWord extends Error {}
-
-/** Part of what somebody typed, fit for a message of one line. */
-const shown = (given: string) =>
-  (given.length > 40 ? `${given.slice(0, 40)}…` : given).replace(/[\p{C}\p{Zl}\p{Zp}]/gu, "\ufffd");
-
-/** "unknown model "lama": did you mean llama-3.2-1b, llama-3.2-3b?" */
-export function unknownName(what: string, given: string, valid: readonly string[]): string {
-  const nearest = [...valid]
-    .map((name) => ({ name, edits: distance(given.toLowerCase(), name) - (name.includes(given) ? 8 : 0) }))
-    .sort((a, b) => a.edits - b.edits)
-    .slice(0, 3);
-  return `unknown ${what} "${shown(given)}": did you mean ${nearest.map(({ name }) => name).join(", ")}?`;
-}
 
 function name<T extends string>(what: string, valid: readonly T[], given: string): T {
   const found = valid.find((each) => each === given);

@@ -11,7 +11,8 @@ const root = resolve(import.meta.dirname, "..");
 const arrows: Readonly<Record<string, readonly string[]>> = {
   kernels: ["shaders"],
   workloads: ["kernels"],
-  plan: ["workloads", "kernels"],
+  names: [],
+  plan: ["workloads", "kernels", "names"],
   bounds: [],
   timing: ["bounds", "statistics"],
   forward_result: ["plan", "workloads", "timing", "bounds"],
@@ -22,7 +23,17 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   chips: ["kernels"],
   prices: ["workloads"],
   analysis: ["result", "forward_result", "timing", "statistics", "workloads", "kernels", "chips"],
-  report: ["analysis", "result", "forward_result", "timing", "statistics", "chips", "prices", "units"],
+  report: [
+    "analysis",
+    "result",
+    "forward_result",
+    "timing",
+    "statistics",
+    "chips",
+    "prices",
+    "units",
+    "names",
+  ],
   engine: [
     "result",
     "forward_result",
@@ -37,6 +48,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   units: [],
 };
 const pure = [
+  "names",
   "bounds",
   "timing",
   "statistics",

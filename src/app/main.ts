@@ -174,6 +174,20 @@ const actions: Actions = {
     );
     update({ link: { url, copied } });
   },
+  async showAmongChips() {
+    if (state.shown === undefined) return;
+    const { result, report } = state.shown;
+    const { model = "", dtype = "" } = report.headlines.findLast((each) => each.model !== undefined) ?? {};
+    const query = new URLSearchParams(
+      model === ""
+        ? []
+        : [
+            ["model", model],
+            ["weights", dtype],
+          ],
+    );
+    location.assign(`chips.html?${query}${await encodeLink(result)}`);
+  },
   save() {
     if (state.shown === undefined) return;
     download(`tokenroof-${state.shown.result.createdAt.slice(0, 10)}.json`, state.shown.result);

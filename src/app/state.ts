@@ -76,6 +76,8 @@ export interface Actions {
   discard(): void;
   set(changes: Readonly<Record<string, string>>): void;
   copyLink(): void;
+  /** Goes to the page of the chips with the shown result among them. */
+  showAmongChips(): void;
   save(): void;
   /** Runs the plan without what is known of this device's kernels. */
   tuneAfresh(): void;

@@ -1,6 +1,8 @@
 // Results from files and links, both hostile.
 
 import { readFileSync, statSync } from "node:fs";
+import type { Chip } from "../chips/chip";
+import { parseChip } from "../chips/user_chip";
 import { decodeLink } from "../report/link";
 import { parseResult, type Result } from "../result";
 import { Exit, ExitCode } from "./exit";
@@ -28,4 +30,11 @@ export async function readResult(source: string): Promise<Result> {
   const outcome = parseResult(readJson(source));
   if (!outcome.ok) throw new Exit(ExitCode.usage, `${source}: ${outcome.problem}`);
   return outcome.result;
+}
+
+/** Reads a chip of somebody's own. Throws Exit with one line that names the place in the file. */
+export function readChip(path: string): Chip {
+  const outcome = parseChip(readJson(path, "--chip-file "));
+  if (!outcome.ok) throw new Exit(ExitCode.usage, `--chip-file ${path}: ${outcome.problem}`);
+  return outcome.chip;
 }

@@ -5,6 +5,7 @@ import { chipsCommand } from "./commands/chips";
 import { compareCommand } from "./commands/compare";
 import { doctorCommand } from "./commands/doctor";
 import { predictCommand } from "./commands/predict";
+import { raceCommand } from "./commands/race";
 import { linkCommand, reportCommand } from "./commands/report";
 import { runCommand } from "./commands/run";
 import { serveCommand } from "./commands/serve";
@@ -26,6 +27,11 @@ const usage = `tokenroof COMMAND [WORDS] [OPTIONS]
                          --chip ID, --chip-file FILE or --result FILE|LINK (the device that it measured)   --model ID   --weights q4_0   --phase prefill|decode
                          --prompt N   --output N   --batch N   --chips N   --stack llama.cpp|tensorrt-llm|vllm|…
                          --rows FILE: an array of published rows, each answered in its own metric
+  race [WORDS]         the chips among each other: model=llama-3.1-8b weights=q4_0 prompt=1024 output=128 batch=1 chips=auto
+                       scenario=chat class=tpu,wafer-scale role=inference sort=-decode pick=h100-sxm,b200 prefill=… decode=…
+                       training=15e12 requests=1e10 demand=1e6 electricity=0.2 pue=1.1 … (as in the address of chips.html)
+                         --view compare|roofline|frontier|cost|split   --chip-file FILE   --result FILE|LINK: the device of a
+                         result among them   --format markdown|json|csv
   doctor               what would run here, and what to do about what would not   --browser …  --host node
   peers [WORDS]        the same work in ONNX Runtime Web, TensorFlow.js and jax-js: gemm, gemv, attention, q4_0, rounds=5, …
                          --browser …   --out FILE   --format markdown|json|csv
@@ -45,6 +51,7 @@ const commands: Readonly<
   link: linkCommand,
   chips: chipsCommand,
   predict: predictCommand,
+  race: raceCommand,
   peers: async (words, options) => (await peersPart()).peersCommand(words, options),
   doctor: (_words, options) => doctorCommand(options),
   serve: (_words, options) => serveCommand(options),

@@ -15,6 +15,14 @@ export interface Options {
   readonly port: number;
   /** Of `predict`, as they were given. */
   readonly prediction: PredictionOptions;
+  /** Of `race`, as they were given. */
+  readonly race: RaceOptions;
+}
+
+export interface RaceOptions {
+  readonly view: string;
+  readonly chipFile: string | undefined;
+  readonly result: string | undefined;
 }
 
 export interface PredictionOptions {
@@ -81,6 +89,7 @@ export function parseOptions(given: readonly string[]): { words: string[]; optio
         chips: { type: "string" },
         stack: { type: "string" },
         rows: { type: "string" },
+        view: { type: "string", default: "compare" },
         help: { type: "boolean", short: "h", default: false },
       },
     });
@@ -117,6 +126,7 @@ export function parseOptions(given: readonly string[]): { words: string[]; optio
           stack: values.stack,
           rows: values.rows,
         },
+        race: { view: values.view, chipFile: values["chip-file"], result: values.result },
       },
     };
   } catch (error) {

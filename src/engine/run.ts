@@ -15,7 +15,6 @@ import { type Chooser, createChooser } from "./choose";
 import type { Clock } from "./clock";
 import { unsupported } from "./device";
 import { efforts } from "./effort";
-import { measureForward } from "./forward_unit";
 import type { Host } from "./host";
 import { measure } from "./measure";
 import { divide, type Roofs } from "./pieces";
@@ -169,6 +168,8 @@ function roofsOf({ outcomes }: Result, dtype: DType): Roofs {
 async function perform(session: Session, result: Result, chooser: Chooser, unit: Unit): Promise<void> {
   if (unit.kind === "forward") {
     const { forward } = unit;
+    // A page loads what few plans ask for when one does.
+    const { measureForward } = await import("./forward_unit");
     result.forwards.push(await measureForward(session, result, forward, roofsOf(result, forward.dtype)));
     return;
   }

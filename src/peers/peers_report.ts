@@ -151,6 +151,5 @@ export function peersReport(result: PeersResult): Report {
     tables: [summary(result), ways(result), ...(shares.length > 0 ? [probes(result)] : [])],
     comparisons: [],
     rooflines: [],
-    breakdowns: [],
   };
 }

@@ -178,6 +178,5 @@ export function comparisonReport(comparison: Comparison, a: Result, b: Result): 
     tables: [sidesTable(comparison, a, b), cellsTable(comparison), overallTable(comparison)],
     comparisons: [],
     rooflines: [],
-    breakdowns: [],
   };
 }

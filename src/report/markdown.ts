@@ -49,7 +49,19 @@ function barChart({ title, unit, bars }: Bars): string {
 
 /** The report as Markdown that reads well on a terminal too. */
 export function markdown(report: Report): string {
-  const { title, subtitle, warnings, headlines, tables, comparisons, software } = report;
+  const {
+    title,
+    subtitle,
+    warnings,
+    headlines,
+    tables,
+    comparisons,
+    rooflines,
+    curves = [],
+    software,
+  } = report;
+  // Measured steps stand among the cells already.
+  const twins = [...rooflines.filter(({ chart }) => chart.evidence === "predicted"), ...curves];
   return `${[
     `# ${escaped(title)}`,
     escaped(subtitle),
@@ -64,7 +76,7 @@ export function markdown(report: Report): string {
         `- ${meaning}`,
       ].join("\n"),
     ),
-    ...tables.map(table),
+    ...[...twins.map((each) => each.table), ...tables].map(table),
     ...comparisons.map(({ chart }) => barChart(chart)),
   ].join("\n\n")}\n`;
 }

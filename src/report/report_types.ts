@@ -1,5 +1,7 @@
 // What a report is made of: text that is ready to be read, and series that are ready to be drawn.
 
+import type { Estimate } from "../analysis/estimate";
+
 export interface Report {
   readonly title: string;
   readonly subtitle: string;
@@ -12,7 +14,8 @@ export interface Report {
   readonly comparisons: readonly { readonly chart: Bars; readonly table: Table }[];
   readonly rooflines: readonly { readonly chart: Roofline; readonly table: Table }[];
   /** Where the time of a step goes; the table of all of them is among the tables. */
-  readonly breakdowns: readonly { readonly chart: Bars; readonly table: Table }[];
+  readonly breakdowns?: readonly { readonly chart: Bars; readonly table: Table }[];
+  readonly curves?: readonly { readonly chart: Lines; readonly table: Table }[];
 }
 
 /** The figure of one workload in one type. */
@@ -38,6 +41,8 @@ export interface Cell {
   /** Where the figure comes from. */
   readonly title?: string | undefined;
   readonly href?: string;
+  /** The figure for programs, in the unit that its column names or in its own. */
+  readonly number?: Estimate & { readonly unit?: string };
 }
 
 export interface Table {
@@ -45,6 +50,14 @@ export interface Table {
   readonly note?: string;
   readonly columns: readonly string[];
   readonly rows: readonly (readonly Cell[])[];
+  /** Where rows can be ordered: a key for each column, and how they are now. */
+  readonly order?: {
+    readonly keys: readonly string[];
+    readonly by: string;
+    readonly descending: boolean;
+  };
+  /** Of what each row is about, where it is one chip. */
+  readonly ids?: readonly string[];
 }
 
 export interface Bars {
@@ -72,12 +85,31 @@ export interface Roofline {
     readonly own: boolean;
     readonly source: string;
   }[];
+  /** What the points are. */
+  readonly evidence: "measured" | "predicted";
   /** FLOP/byte, FLOP/s and byte/s. */
   readonly points: readonly {
     readonly name: string;
+    /** The roof it lies under, by name; that of the measured device where there is none. */
+    readonly under?: string;
     readonly phase: Headline["phase"];
     readonly intensity: number;
     readonly flops: number;
     readonly bytesPerSecond: number;
+  }[];
+}
+
+/** Curves through points, both axes logarithmic. */
+export interface Lines {
+  readonly kind: "lines";
+  readonly id: string;
+  readonly title: string;
+  /** What the axes are, with units. */
+  readonly x: string;
+  readonly y: string;
+  readonly lines: readonly {
+    readonly name: string;
+    readonly own: boolean;
+    readonly points: readonly { readonly x: number; readonly y: number; readonly label: string }[];
   }[];
 }

@@ -74,6 +74,7 @@ export function rooflines(
       id: `roofline ${dtype}`,
       title: `Roofline, ${dtype}: measured steps under this device's own roof`,
       roofs: [{ name, ...own, own: true, source: "measured by the probes" }, ...references],
+      evidence: "measured",
       points: [...points.values()],
     };
     return [{ chart, table: rooflineTable(chart) }];

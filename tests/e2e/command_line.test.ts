@@ -33,6 +33,11 @@ describe("bad input ends with status 2 and one line", () => {
     [["run", "--browser", "chromiun"], 'unknown browser "chromiun": did you mean chromium'],
     [["run", "--format", "markdwon"], 'unknown format "markdwon": did you mean markdown'],
     [["chips", "h10-sxm"], 'unknown chip "h10-sxm": did you mean h100-sxm'],
+    [["race", "modle=x"], 'unknown word "modle": did you mean model'],
+    [["race", "pick=h10-sxm"], 'unknown chip "h10-sxm": did you mean h100-sxm'],
+    [["race", "pue=9"], "pue=9: power usage effectiveness with air cooling is a number from 1 to 3"],
+    [["race", "--view", "cst"], 'unknown view "cst": did you mean cost'],
+    [["race", "--chip-file", "no-such-file.json"], "no-such-file.json"],
     [["rnu"], 'unknown command "rnu": did you mean run'],
     [["run", "--nonsense"], "--nonsense"],
     [["report"], "usage: report FILE|LINK"],
@@ -120,6 +125,47 @@ describe("results", () => {
     const { stdout, status } = tokenroof("chips", "h100-sxm");
     expect(status).toBe(0);
     expect(stdout).toMatch(/peak fp16 .*989 TFLOP\/s .*https:\/\//);
+  });
+});
+
+describe("race", () => {
+  const mine = join(folder, "mine.json");
+  const { name: _, ...h100 } = JSON.parse(tokenroof("chips", "h100-sxm", "--json").stdout);
+  writeFileSync(mine, JSON.stringify({ ...h100, id: "mine", name: "Mine" }));
+
+  test.each(["compare", "roofline", "frontier", "cost", "split"])(
+    "%s is printed in every format, with a chip of one's own and a measured device",
+    (view) => {
+      const words = [
+        "race",
+        "class=tpu",
+        "batch=8",
+        "--view",
+        view,
+        "--chip-file",
+        mine,
+        "--result",
+        fixture,
+      ];
+      for (const format of ["markdown", "csv", "json"]) {
+        const { stdout, status, stderr } = tokenroof(...words, "--format", format);
+        expect(stderr).toBe("");
+        expect(status).toBe(0);
+        expect(stdout).toContain("Mine");
+        expect(stdout).toContain("measured");
+        if (format === "json") expect(JSON.parse(stdout).subtitle).toBe("batch=8 class=tpu");
+      }
+    },
+  );
+
+  test("refuses a chip with place and reason, and one that takes a reference chip's id", () => {
+    writeFileSync(mine, JSON.stringify({ ...h100, id: "mine", name: "Mine", cores: 3 }));
+    expect(tokenroof("race", "--chip-file", mine)).toMatchObject({
+      status: 2,
+      stderr: expect.stringMatching(/^tokenroof: --chip-file .*mine\.json: cores: /),
+    });
+    writeFileSync(mine, JSON.stringify({ ...h100, name: "Mine" }));
+    expect(tokenroof("race", "--chip-file", mine).stderr).toContain("id: h100-sxm is a reference chip");
   });
 });
 

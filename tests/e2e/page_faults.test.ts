@@ -322,53 +322,6 @@ describe.each(here)("%s", (engine) => {
     TIMEOUT,
   );
 
-  test.each([
-    ["there is no IndexedDB", "Object.defineProperty(window, 'indexedDB', { value: undefined })"],
-    [
-      "IndexedDB throws",
-      "IDBFactory.prototype.open = () => { throw new DOMException('no', 'SecurityError') }",
-    ],
-    [
-      "IndexedDB never answers",
-      `const { open } = IDBFactory.prototype;
-      IDBFactory.prototype.open = function (...given) {
-        return Object.assign(open.apply(this, given), { addEventListener() {} });
-      }`,
-    ],
-    [
-      "the storage is full",
-      "IDBObjectStore.prototype.put = () => { throw new DOMException('full', 'QuotaExceededError') }",
-    ],
-    ["there are no locks", "Object.defineProperty(navigator, 'locks', { value: undefined })"],
-    [
-      "locks are never given",
-      "Object.defineProperty(navigator, 'locks', { value: { request: () => new Promise(() => {}) } })",
-    ],
-  ])(
-    "runs all the same when %s",
-    async (_what, script) => {
-      const { page, problems } = await open(
-        `${url()}${LONGER_QUERY}`,
-        {},
-        `${script};
-        Object.defineProperty(navigator, "wakeLock", { value: { request: () => Promise.reject(new Error("no")) } });`,
-      );
-      await ready(page);
-      await press(page, "Run");
-      await gotTo(page, "read f32");
-      await expect
-        .poll(() => remarks(page), { timeout: 10_000 })
-        .toEqual([expect.stringContaining("cannot be resumed")]);
-      await press(page, "Cancel");
-      await page.locator(".report").waitFor();
-      const result = await page.evaluate(() => window.tokenroof.result);
-      expect(new Set(result && told(result))).toEqual(new Set(["measured"]));
-      await ready(page);
-      expect(problems).toEqual([]);
-    },
-    TIMEOUT,
-  );
-
   test("drops what nobody can have measured, and offers what somebody has", async () => {
     const { page, problems } = await open(url());
     const valid = await validMarker(page);
@@ -427,6 +380,58 @@ describe.each(here)("%s", (engine) => {
     await page.evaluate(() => window.tokenroof.cancel());
     await expect.poll(() => marker(page)).toBeUndefined();
   });
+});
+
+// What stands in for a browser's storage and locks is the same in every browser.
+describe.skipIf(!here.includes("chromium"))("without storage or locks", () => {
+  const open = useBrowser("chromium");
+
+  test.each([
+    ["there is no IndexedDB", "Object.defineProperty(window, 'indexedDB', { value: undefined })"],
+    [
+      "IndexedDB throws",
+      "IDBFactory.prototype.open = () => { throw new DOMException('no', 'SecurityError') }",
+    ],
+    [
+      "IndexedDB never answers",
+      `const { open } = IDBFactory.prototype;
+      IDBFactory.prototype.open = function (...given) {
+        return Object.assign(open.apply(this, given), { addEventListener() {} });
+      }`,
+    ],
+    [
+      "the storage is full",
+      "IDBObjectStore.prototype.put = () => { throw new DOMException('full', 'QuotaExceededError') }",
+    ],
+    ["there are no locks", "Object.defineProperty(navigator, 'locks', { value: undefined })"],
+    [
+      "locks are never given",
+      "Object.defineProperty(navigator, 'locks', { value: { request: () => new Promise(() => {}) } })",
+    ],
+  ])(
+    "runs all the same when %s",
+    async (_what, script) => {
+      const { page, problems } = await open(
+        `${url()}${LONGER_QUERY}`,
+        {},
+        `${script};
+        Object.defineProperty(navigator, "wakeLock", { value: { request: () => Promise.reject(new Error("no")) } });`,
+      );
+      await ready(page);
+      await press(page, "Run");
+      await gotTo(page, "read f32");
+      await expect
+        .poll(() => remarks(page), { timeout: 10_000 })
+        .toEqual([expect.stringContaining("cannot be resumed")]);
+      await press(page, "Cancel");
+      await page.locator(".report").waitFor();
+      const result = await page.evaluate(() => window.tokenroof.result);
+      expect(new Set(result && told(result))).toEqual(new Set(["measured"]));
+      await ready(page);
+      expect(problems).toEqual([]);
+    },
+    TIMEOUT,
+  );
 });
 
 describe.skipIf(!here.includes("chromium"))("the notice of a run that was cut short", () => {

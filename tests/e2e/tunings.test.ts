@@ -187,40 +187,6 @@ describe.each(engines.filter((engine) => findBrowser(engine) !== undefined))("%s
     TIMEOUT,
   );
 
-  test.each([
-    ["there is no IndexedDB", "Object.defineProperty(globalThis, 'indexedDB', { value: undefined })"],
-    [
-      "IndexedDB is refused",
-      "IDBFactory.prototype.open = () => { throw new DOMException('no', 'SecurityError') }",
-    ],
-    [
-      "IndexedDB never answers",
-      `const { open } = IDBFactory.prototype;
-      IDBFactory.prototype.open = function (...given) {
-        return Object.assign(open.apply(this, given), { addEventListener() {} });
-      }`,
-    ],
-    [
-      "the storage is full",
-      "IDBObjectStore.prototype.put = () => { throw new DOMException('full', 'QuotaExceededError') }",
-    ],
-  ])(
-    "are reused until the page is closed where %s, which the page says",
-    async (_what, script) => {
-      const { page, problems } = await open(`${url()}${QUERY}`, {}, script);
-      await ready(page);
-      await unfold(page);
-      expect(await reused(page, () => run(page))).toEqual(searched);
-      await expect
-        .poll(() => section(page).innerText(), { timeout: 10_000 })
-        .toContain("This browser does not store tunings");
-      await expect.poll(() => section(page).innerText()).toContain("Tuned here before: 2 kernels");
-      expect(await reused(page, () => run(page))).toEqual(known);
-      expect(problems).toEqual([]);
-    },
-    TIMEOUT,
-  );
-
   test(
     "that nobody can have found are passed over, and go with the next run",
     async () => {
@@ -251,6 +217,45 @@ describe.each(engines.filter((engine) => findBrowser(engine) !== undefined))("%s
       expect(await reused(page, () => run(page))).toEqual(known);
       await expect.poll(async () => (await stored(page)).length).toBe(3);
       expect(await page.locator("img").count()).toBe(0);
+      expect(problems).toEqual([]);
+    },
+    TIMEOUT,
+  );
+});
+
+// What stands in for a browser's storage is the same in every browser.
+describe.skipIf(findBrowser("chromium") === undefined)("without storage", () => {
+  const open = useBrowser("chromium");
+
+  test.each([
+    ["there is no IndexedDB", "Object.defineProperty(globalThis, 'indexedDB', { value: undefined })"],
+    [
+      "IndexedDB is refused",
+      "IDBFactory.prototype.open = () => { throw new DOMException('no', 'SecurityError') }",
+    ],
+    [
+      "IndexedDB never answers",
+      `const { open } = IDBFactory.prototype;
+      IDBFactory.prototype.open = function (...given) {
+        return Object.assign(open.apply(this, given), { addEventListener() {} });
+      }`,
+    ],
+    [
+      "the storage is full",
+      "IDBObjectStore.prototype.put = () => { throw new DOMException('full', 'QuotaExceededError') }",
+    ],
+  ])(
+    "are reused until the page is closed where %s, which the page says",
+    async (_what, script) => {
+      const { page, problems } = await open(`${url()}${QUERY}`, {}, script);
+      await ready(page);
+      await unfold(page);
+      expect(await reused(page, () => run(page))).toEqual(searched);
+      await expect
+        .poll(() => section(page).innerText(), { timeout: 10_000 })
+        .toContain("This browser does not store tunings");
+      await expect.poll(() => section(page).innerText()).toContain("Tuned here before: 2 kernels");
+      expect(await reused(page, () => run(page))).toEqual(known);
       expect(problems).toEqual([]);
     },
     TIMEOUT,

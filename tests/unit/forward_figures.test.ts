@@ -155,7 +155,7 @@ describe("the report", () => {
       "60.0 %",
     ]);
     expect(
-      breakdowns.map(({ chart }) => chart.bars.map(({ name, value }) => [name, value.toFixed(6)])),
+      breakdowns?.map(({ chart }) => chart.bars.map(({ name, value }) => [name, value.toFixed(6)])),
     ).toEqual([
       [
         ["gate_up_proj", "60.000000"],

@@ -5,6 +5,7 @@ import {
   BarElement,
   CategoryScale,
   Chart,
+  type ChartConfiguration,
   Legend,
   LinearScale,
   LineElement,
@@ -13,10 +14,11 @@ import {
   ScatterController,
   Tooltip,
 } from "chart.js";
-import type { Bars, Roofline } from "../../report/report_types";
+import type { Bars, Lines, Roofline } from "../../report/report_types";
 import { barsConfig } from "./bars";
+import { linesConfig } from "./lines";
 import { rooflineConfig } from "./roofline";
-import { themeOf } from "./theme";
+import { type Theme, themeOf } from "./theme";
 
 Chart.register(
   BarController,
@@ -31,14 +33,28 @@ Chart.register(
   Tooltip,
 );
 
+type Drawn = Bars | Roofline | Lines;
+
+function configOf(chart: Drawn, theme: Theme, narrow: boolean): ChartConfiguration {
+  switch (chart.kind) {
+    case "bars":
+      return barsConfig(chart, theme, narrow);
+    case "roofline":
+      return rooflineConfig(chart, theme, narrow);
+    case "lines":
+      return linesConfig(chart, theme, narrow);
+  }
+}
+
 class ChartElement extends HTMLElement {
-  #chart: Bars | Roofline | undefined;
+  #chart: Drawn | undefined;
   #drawn: Chart | undefined;
   readonly #dark = matchMedia("(prefers-color-scheme: dark)");
   readonly #redraw = () => this.#draw();
 
-  set chart(chart: Bars | Roofline) {
-    if (chart === this.#chart) return;
+  set chart(chart: Drawn) {
+    // What looks the same is not drawn again: nothing flickers while a table beside it is sorted.
+    if (JSON.stringify(chart) === JSON.stringify(this.#chart)) return;
     this.#chart = chart;
     this.#draw();
   }
@@ -74,10 +90,7 @@ class ChartElement extends HTMLElement {
     this.replaceChildren(box);
     const theme = themeOf(this);
     const narrow = this.clientWidth < 520;
-    this.#drawn =
-      this.#chart.kind === "bars"
-        ? new Chart(canvas, barsConfig(this.#chart, theme, narrow))
-        : new Chart(canvas, rooflineConfig(this.#chart, theme, narrow));
+    this.#drawn = new Chart(canvas, configOf(this.#chart, theme, narrow));
   }
 }
 

@@ -1,7 +1,7 @@
 import type { ChartConfiguration, ChartDataset } from "chart.js";
 import type { Roofline } from "../../report/report_types";
 import { scaled, significant } from "../../units";
-import { type Theme, wrapped } from "./theme";
+import { seriesStyle, type Theme, wrapped } from "./theme";
 
 type Roof = Roofline["roofs"][number];
 
@@ -37,37 +37,33 @@ function roofLine(
 
 /** Log-log: FLOP/s over FLOP/byte, the measured steps under the device's own roof and those of chips. */
 export function rooflineConfig(
-  { roofs, points }: Roofline,
+  { roofs, points, evidence }: Roofline,
   theme: Theme,
   narrow: boolean,
 ): ChartConfiguration<"scatter"> {
   const from = 0.1;
   const to = 10 ** Math.ceil(Math.log10(Math.max(1000, ...points.map(({ intensity }) => intensity))));
-  const lines = roofs.map((roof, i) =>
-    roofLine(
-      roof,
-      roof.own ? theme.accent : (theme.series[(i - 1) % theme.series.length] ?? theme.ink),
-      from,
-      to,
-    ),
+  let references = 0;
+  const colours = new Map(
+    roofs.map(({ name, own }) => [name, seriesStyle(theme, own ? undefined : references++).colour]),
   );
+  const lines = roofs.map((roof) => roofLine(roof, colours.get(roof.name) ?? theme.ink, from, to));
+  const colourOf = (under: string | undefined) => colours.get(under ?? "") ?? theme.accent;
   const phases = [...new Set(points.map(({ phase }) => phase))];
-  const measured = phases.map(
-    (phase): ChartDataset<"scatter"> => ({
-      label: `${phase}, measured`,
-      data: points
-        .filter((point) => point.phase === phase)
-        .map(({ intensity, flops }) => ({ x: intensity, y: flops })),
+  const pointNames = phases.map((phase) => points.filter((point) => point.phase === phase));
+  const marked = phases.map(
+    (phase, i): ChartDataset<"scatter"> => ({
+      label: `${phase}, ${evidence}`,
+      data: pointNames[i]!.map(({ intensity, flops }) => ({ x: intensity, y: flops })),
       pointStyle: markers[phase],
       pointRadius: 6,
-      backgroundColor: theme.accent,
+      backgroundColor: pointNames[i]!.map(({ under }) => colourOf(under)),
       borderColor: theme.ink,
     }),
   );
-  const pointNames = phases.map((phase) => points.filter((point) => point.phase === phase));
   return {
     type: "scatter",
-    data: { datasets: [...measured, ...lines] },
+    data: { datasets: [...marked, ...lines] },
     options: {
       responsive: true,
       maintainAspectRatio: false,
@@ -107,7 +103,7 @@ export function rooflineConfig(
                   `${scaled(parsed.y ?? 0, "FLOP/s")} at ${significant(parsed.x ?? 0)} FLOP/byte`,
                 ];
               }
-              const roof = roofs[datasetIndex - measured.length];
+              const roof = roofs[datasetIndex - marked.length];
               return roof === undefined ? "" : [roof.name, ...wrapped(roof.source, narrow ? 34 : 60)];
             },
           },

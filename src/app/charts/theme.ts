@@ -15,7 +15,7 @@ export function themeOf(element: Element): Theme {
     grid: colour("--line"),
     accent: colour("--accent"),
     muted: colour("--bar"),
-    series: [1, 2, 3, 4, 5].map((number) => colour(`--series-${number}`)),
+    series: [1, 2, 3, 4, 5, 6].map((number) => colour(`--series-${number}`)),
   };
 }
 
@@ -31,4 +31,25 @@ export function wrapped(text: string, width = 60): string[] {
     line = line === "" ? word : `${line} ${word}`;
   }
   return [...lines, line].slice(0, 12);
+}
+
+/** What tells one series from the others. */
+export interface SeriesStyle {
+  readonly colour: string;
+  readonly dash: readonly number[];
+  readonly marker: "circle" | "triangle" | "rect" | "rectRot";
+}
+
+const dashes = [[], [8, 4], [2, 3]] as const;
+const markers = ["circle", "triangle", "rect", "rectRot"] as const;
+
+/** The style of the n-th reference series; of one's own device without a number. Colours repeat, dashes then differ. */
+export function seriesStyle({ accent, ink, series }: Theme, n: number | undefined): SeriesStyle {
+  if (n === undefined) return { colour: accent, dash: [], marker: "circle" };
+  const round = Math.floor(n / series.length);
+  return {
+    colour: series[n % series.length] ?? ink,
+    dash: dashes[round % dashes.length] ?? [],
+    marker: markers[n % markers.length] ?? "circle",
+  };
 }

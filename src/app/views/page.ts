@@ -2,6 +2,7 @@ import { html, nothing, type TemplateResult } from "lit";
 import type { Actions, State } from "../state";
 import { controls } from "./controls";
 import { environment } from "./environment";
+import { header } from "./header";
 import { interruptedNotice, whereItStopped } from "./interrupted";
 import { progress } from "./progress";
 import { reportView } from "./report";
@@ -24,17 +25,7 @@ function announcement({ progress, shown, environment, interrupted }: State): str
 /** The whole page. */
 export function page(state: State, actions: Actions): TemplateResult {
   return html`
-    <header>
-      <h1><a class="brand" href=${location.pathname}>
-        <svg viewBox="0 0 32 32" aria-hidden="true">
-          <path d="M3 27 16 10h13" />
-          <circle cx="12" cy="22" r="2.6" />
-          <circle cx="23" cy="17" r="2.6" />
-        </svg>
-        Tokenroof
-      </a></h1>
-      <p>How fast does this GPU read a prompt and write an answer, and how close is that to what it physically can?</p>
-    </header>
+    ${header("measure", "How fast does this GPU read a prompt and write an answer, and how close is that to what it physically can?")}
     <main>
       <p class="spoken" role="status">${announcement(state)}</p>
       ${state.problem === undefined ? nothing : html`<p class="notice bad" role="alert">${state.problem}</p>`}

@@ -51,6 +51,7 @@ export function reportView({ report, shared }: Shown, link: State["link"], actio
       <div class="headlines">${headlines.map(card(software))}</div>
       <p class="actions">
         ${shared ? nothing : html`<button type="button" @click=${actions.copyLink}>Copy link</button>`}
+        <button type="button" @click=${actions.showAmongChips}>Among the chips</button>
         <button type="button" @click=${actions.save}>Save result (JSON)</button>
         ${
           link === undefined
@@ -61,7 +62,7 @@ export function reportView({ report, shared }: Shown, link: State["link"], actio
               </label>`
         }
       </p>
-      ${breakdowns.map((each) => chart(each.chart, each.table))}
+      ${(breakdowns ?? []).map((each) => chart(each.chart, each.table))}
       ${rooflines.map((each) => chart(each.chart, each.table))}
       ${comparisons.map((each) => chart(each.chart, each.table))}
       ${tables.map((each) => html`<details><summary>${each.title}</summary>${table(each)}</details>`)}

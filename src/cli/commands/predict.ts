@@ -12,12 +12,12 @@ import { type Stack, stacks } from "../../analysis/prediction/stack";
 import { type WeightFormat, weightFormat, weightFormatIds } from "../../analysis/prediction/weight_format";
 import { chip, chips } from "../../chips";
 import type { Chip } from "../../chips/chip";
-import { parseChip } from "../../chips/user_chip";
 import { unknownName } from "../../plan";
 import { ownName } from "../../report/device_name";
+import { termKeys, termNames } from "../../report/prediction_terms";
 import { duration, estimated, percent, scaled, seconds, tokenRate } from "../../units";
 import { Exit, ExitCode } from "../exit";
-import { readJson, readResult } from "../input";
+import { readChip, readJson, readResult } from "../input";
 import type { Options } from "../options";
 
 const MOST_ROWS = 100_000;
@@ -35,9 +35,7 @@ function natural(name: string, given: string | undefined, usual: number): number
 function chipOf({ chip: id, chipFile }: Options["prediction"]): Chip {
   if (chipFile !== undefined) {
     if (id !== undefined) throw usage("--chip and --chip-file: give one of them");
-    const outcome = parseChip(readJson(chipFile, "--chip-file "));
-    if (!outcome.ok) throw usage(`--chip-file ${chipFile}: ${outcome.problem}`);
-    return outcome.chip;
+    return readChip(chipFile);
   }
   if (id === undefined)
     throw usage(
@@ -117,22 +115,10 @@ function predictedOnChip(options: Options): Answered {
   };
 }
 
-const termNames: Readonly<Record<keyof Phase["terms"], string>> = {
-  weightsRead: "weights read",
-  cacheRead: "KV cache read",
-  arithmetic: "arithmetic beyond reading",
-  attention: "attention",
-  unpacking: "weights unpacked",
-  activations: "between matrix products",
-  overhead: "launches and small kernels",
-  communication: "communication",
-};
-const terms = Object.keys(termNames) as (keyof Phase["terms"])[];
-
 function phaseLines(title: string, { seconds: time, tokensPerSecond, terms: parts }: Phase): string[] {
   return [
     `${title.padEnd(10)} ${estimated(tokensPerSecond, tokenRate)}, ${estimated(time, seconds)}`,
-    ...terms
+    ...termKeys
       .filter((term) => parts[term] > 0)
       .map(
         (term) =>
