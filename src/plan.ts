@@ -66,6 +66,8 @@ export const planSchema = v.strictObject({
   sustain: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(600)),
   /** Bytes of GPU memory for weights. */
   memory: v.pipe(v.number(), v.integer(), v.minValue(2 ** 24), v.maxValue(2 ** 40)),
+  /** Whether the models are run whole as well, after their kernels. */
+  forward: v.boolean(),
 });
 
 export type Plan = v.InferOutput<typeof planSchema>;
@@ -82,6 +84,7 @@ const standard: Plan = {
   calls: [],
   sustain: 0,
   memory: 2 ** 30,
+  forward: false,
 };
 
 /** What a preset stands for when no other word is given; presets also set how long each cell is measured. */
@@ -155,6 +158,7 @@ const words: Readonly<Record<string, (list: string[]) => Partial<Plan>>> = {
   },
   sustain: ([one = ""]) => ({ sustain: natural("sustain", one) }),
   memory: ([one = ""]) => ({ memory: bytes(one) }),
+  forward: ([one = ""]) => ({ forward: name("value of forward", ["on", "off"], one) === "on" }),
 };
 
 export const planWordNames = Object.keys(words);
@@ -167,14 +171,21 @@ function validate(plan: Plan): Plan {
   }
   for (const id of plan.model) {
     const limit = modelConfig(id).max_position_embeddings;
-    const longest = Math.max(0, ...plan.depth) + Math.max(0, ...plan.pp, ...plan.tg);
+    const [pp, tg] = [Math.max(0, ...plan.pp), Math.max(0, ...plan.tg)];
+    // A whole model reads and then writes, and what it writes first was the last of what it read.
+    const longest = Math.max(0, ...plan.depth) + (plan.forward ? pp + tg + 1 : Math.max(pp, tg));
     if (longest > limit)
       throw new BadWord(`depth: ${id} reads ${limit} tokens at most, this plan asks for ${longest}`);
   }
   if (plan.model.length > 0 && plan.pp.length + plan.tg.length === 0)
     throw new BadWord("pp=0 tg=0: nothing to measure");
+  if (plan.forward && plan.model.length === 0) throw new BadWord("forward=on: there is no model to run");
   const count = plan.model.length * plan.depth.length * (plan.pp.length + plan.tg.length * plan.batch.length);
   if (count > 64) throw new BadWord(`this plan multiplies to ${count} workloads; 64 at most`);
+  const runs = Math.max(1, plan.pp.length) * Math.max(1, plan.tg.length) * plan.batch.length;
+  const whole = plan.model.length * plan.dtype.length * plan.depth.length * runs;
+  if (plan.forward && whole > 64)
+    throw new BadWord(`forward=on: this plan multiplies to ${whole} runs of whole models; 64 at most`);
   return plan;
 }
 
@@ -233,6 +244,7 @@ export function planPairs(plan: Plan): [string, string][] {
   list("kernel", kernel, []);
   if (plan.sustain !== base.sustain) pairs.push(["sustain", String(plan.sustain)]);
   if (plan.memory !== base.memory) pairs.push(["memory", memoryWord(plan.memory)]);
+  if (plan.forward) pairs.push(["forward", "on"]);
   return pairs;
 }
 

@@ -4,11 +4,12 @@
 
 import * as v from "valibot";
 import { positive, problemOf, seconds, share, text, whole } from "./bounds";
+import { forwardSchema, MAX_FORWARDS } from "./forward_result";
 import { callSchema, dtypeSchema, planSchema } from "./plan";
 import { migrate } from "./result_migration";
 import { clockSchema, hasSamples, spanSchema, timingSchema } from "./timing";
 
-export const SCHEMA = 3;
+export const SCHEMA = 4;
 
 /** Where the engine ran. */
 const hostSchema = v.strictObject({
@@ -216,6 +217,8 @@ export const resultSchema = v.strictObject({
   ),
   tunings: v.pipe(v.array(tuningRecordSchema), v.maxLength(200)),
   outcomes: v.pipe(v.array(outcomeSchema), v.maxLength(2000)),
+  /** Models that were run whole, after their kernels; empty where the plan did not ask for it. */
+  forwards: v.pipe(v.array(forwardSchema), v.maxLength(MAX_FORWARDS)),
 });
 
 export type Result = v.InferOutput<typeof resultSchema>;

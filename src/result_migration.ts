@@ -52,9 +52,21 @@ const from2 = (result: Fields): Fields => ({
   tunings: each(result.tunings, (record) => ({ ...record, choice: null, seconds: null, reused: false })),
 });
 
+/** Schema 4 adds models that are run whole: none was before. */
+const from3 = (result: Fields): Fields => ({
+  ...result,
+  schema: 4,
+  plan: merged(result.plan, { forward: false }),
+  forwards: [],
+});
+
+const steps = [from1, from2, from3];
+
 /** A result of any earlier schema in the form of the newest. */
 export function migrate(input: unknown, schema: number): unknown {
   if (!isObject(input)) return input;
-  const second = schema === 1 ? from1(input) : input;
-  return schema === 1 || schema === 2 ? from2(second) : second;
+  // Of a schema that never was, all of it is left to be refused.
+  return Number.isInteger(schema) && schema >= 1
+    ? steps.slice(schema - 1).reduce((result, step) => step(result), input)
+    : input;
 }

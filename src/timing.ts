@@ -21,7 +21,7 @@ export const spanSchema = v.strictObject({
  * What reports read of the seconds per dispatch: the median, the interval of the median, the quartiles, and
  * how many samples they stand for. This is how a link thins samples.
  */
-const orderStatisticsSchema = v.strictObject({
+export const orderStatisticsSchema = v.strictObject({
   count: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1e6)),
   low: positive,
   lowerQuartile: positive,

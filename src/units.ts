@@ -96,6 +96,13 @@ export function estimated(
   return `${significant(value / factor)} ${unit} (${significant(low / factor)} … ${significant(high / factor)})`;
 }
 
+/** A figure with its interval, or alone where one sample gives none. */
+export const sampled = (
+  estimate: { readonly value: number; readonly low: number; readonly high: number },
+  scaleOf: ScaleOf,
+): string =>
+  estimate.low === estimate.high ? written(estimate.value, scaleOf) : estimated(estimate, scaleOf);
+
 /** With an SI prefix: 8.25e9, "FLOP/s" -> "8.25 GFLOP/s". */
 export const scaled = (value: number, unit: string): string => written(value, prefixed(unit));
 

@@ -1,5 +1,6 @@
 // Sentences about what is odd in a result, most important first.
 
+import { forwardName } from "../forward_result";
 import { workOf } from "../kernels";
 import { isProbe } from "../kernels/probes";
 import type { Measurement, Result } from "../result";
@@ -7,6 +8,7 @@ import type { Oddity } from "../timing";
 import { callName } from "../workloads";
 import { mayBeCached, safeRotation } from "./cache_knee";
 import { secondsPerCall } from "./estimate";
+import { wholeModels } from "./forward";
 import { odditiesOf } from "./oddities";
 import { measuredRoof } from "./roofline";
 import { isSlowed, slowdown } from "./throttling";
@@ -91,6 +93,35 @@ function coverage({ residency, plan, outcomes }: Result, measured: readonly Meas
   ];
 }
 
+/** Whole models: those that have no figures and why, and what to know of those that have. */
+function wholes({ forwards, plan }: Result): Finding[] {
+  const found = forwards.filter((each) => each.status === "measured");
+  const skipped = new Map(
+    forwards.flatMap((each) => (each.status === "skipped" ? [[`${each.model} ${each.reason}`, each]] : [])),
+  );
+  const hidden = found.filter((each) => each.hidden);
+  const short = found.filter(({ decode, generate }) => decode.steps < generate);
+  return [
+    ...forwards.flatMap((each) =>
+      each.status === "failed" ? [`${forwardName(each)} was not run whole: ${each.reason}`] : [],
+    ),
+    ...[...skipped.values()].map(({ model, reason }) => `${model} is not run whole: ${reason}.`),
+    ...found
+      .filter(({ residentLayers, ofLayers }) => residentLayers < ofLayers)
+      .map(
+        (each) =>
+          `${forwardName(each)}: ${each.residentLayers} of ${each.ofLayers} layers in memory took turns (memory=${Math.round(plan.memory / 2 ** 20)}MiB): a cache may keep what a whole model would read from memory.`,
+      ),
+    ...short.map(
+      (each) =>
+        `${forwardName(each)} wrote ${each.decode.steps} of ${each.generate} tokens: there was no time for more.`,
+    ),
+    ...hidden.map(
+      (each) => `The page was hidden while ${forwardName(each)} ran: browsers slow hidden pages down.`,
+    ),
+  ];
+}
+
 /** What each oddity of samples means; drift is a matter of the device's speed. */
 const meanings: Readonly<Record<Exclude<Oddity, "drift">, (cells: string) => string>> = {
   "two speeds": (cells) =>
@@ -141,7 +172,14 @@ function roofs(result: Result, measured: readonly Measurement[]): Finding[] {
     );
     return reached > ABOVE_ROOF ? [`${each.workload.id} ${each.dtype} (${percentOf(reached)})`] : [];
   });
+  const runs = wholeModels(result).flatMap(({ run, perToken: { measured: step, roofline } }) =>
+    roofline !== undefined && roofline > ABOVE_ROOF * step.value
+      ? [`${forwardName(run)} (${percentOf(roofline / step.value)})`]
+      : [],
+  );
   return [
+    runs.length > 0 &&
+      `Run whole, faster than the measured roof: ${runs.join(", ")}. A cache, or a noisy probe.`,
     whole.length > 0 && `Faster than the measured roof: ${whole.join(", ")}. A cache, or a noisy probe.`,
     whole.length === 0 &&
       above.length > 0 &&
@@ -173,6 +211,7 @@ export function diagnose(result: Result): string[] {
     ...events(result),
     ...speed(result, measured),
     ...coverage(result, measured),
+    ...wholes(result),
     ...samples(result, measured),
     ...roofs(result, measured),
     ...instruments(result),

@@ -12,7 +12,7 @@ export interface Estimate {
 }
 
 /** Five digits, more than a clock resolves: a link keeps as many, and so shows what its result showed. */
-const fiveDigits = (value: number) => Number(value.toPrecision(5));
+export const fiveDigits = (value: number) => Number(value.toPrecision(5));
 
 /** Offsets from the median are kept in steps of a ten-thousandth of it, far below any interval. */
 const OFFSET_STEPS = 10_000;

@@ -8,10 +8,11 @@
 import { type DBSchema, type IDBPDatabase, openDB } from "idb";
 import * as v from "valibot";
 import type { Progress } from "../engine/run";
+import { forwardName } from "../forward_result";
 import { parsePlan, planPairs, workloadsOf } from "../plan";
 import { parseResult, type Result } from "../result";
 import { callName, type Workload } from "../workloads";
-import { asPartial, withFailedCell } from "./interruption";
+import { asPartial, withFailed } from "./interruption";
 import { answered, deadline } from "./storage_deadline";
 
 /** What is stored. */
@@ -92,7 +93,9 @@ const markerSchema = v.strictObject({
   cells: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(10_000)),
 });
 
-function cellOf({ outcomes }: Result): string | undefined {
+function cellOf({ outcomes, forwards }: Result): string | undefined {
+  const whole = forwards.at(-1);
+  if (whole?.status === "failed" && whole.reason === PAGE_ENDED) return forwardName(whole);
   const last = outcomes.at(-1);
   if (last?.status !== "failed" || last.error !== PAGE_ENDED) return undefined;
   return `${callName(last.call)} ${last.dtype}`;
@@ -181,8 +184,8 @@ export function keepRun(earlier: Marker | undefined, onRefused: () => void): Kee
   if (earlier === undefined) then((storage) => storage.remove());
   else write(earlier);
   return {
-    keep({ result, cell, total }) {
-      const cut = withFailedCell(asPartial(result, PAGE_ENDED), cell, PAGE_ENDED);
+    keep({ result, cell, forward, total }) {
+      const cut = withFailed(asPartial(result, PAGE_ENDED), { cell, forward }, PAGE_ENDED);
       // One of the units of a run is not a cell: calibration.
       write({ result: cut, cells: Math.max(1, total - 1) });
     },

@@ -7,7 +7,7 @@ import type { Plan } from "../plan";
 import type { HostInfo, Result } from "../result";
 import type { KnownTuning } from "../tuning_records";
 import { watch } from "./heartbeat";
-import { asPartial, measuredCells, withFailedCell, withIncident } from "./interruption";
+import { asPartial, measuredCells, type UnderWay, withFailed, withIncident } from "./interruption";
 import type { Engine, InspectOutcome, Order, RunOutcome, SelfTestOutcome } from "./worker";
 
 export interface Run {
@@ -108,7 +108,7 @@ export function startRun(plan: Plan, { patienceSeconds, onProgress, onRestart, .
   const { earlier } = given;
   /** Everything so far, through all workers. */
   let kept = earlier;
-  let cell: Progress["cell"] = null;
+  let underWay: UnderWay = { cell: null, forward: null };
   let { tunings } = given;
   let furthest = 0;
   let restarts = 0;
@@ -129,13 +129,17 @@ export function startRun(plan: Plan, { patienceSeconds, onProgress, onRestart, .
     kept === undefined ? { ok: false, problem: reason } : { ok: true, result: asPartial(kept, reason) };
   /** The same where there is no more to say than the reason, unless a cell was got to before. */
   const failed = (reason: string): RunOutcome =>
-    kept === undefined || kept.outcomes.length === 0 ? { ok: false, problem: reason } : stopped(reason);
+    kept === undefined || kept.outcomes.length + kept.forwards.length === 0
+      ? { ok: false, problem: reason }
+      : stopped(reason);
 
   const begin = () => {
     const measuredBefore = kept === undefined ? 0 : measuredCells(kept);
     leg = startLeg({ plan, earlier: kept, tunings }, patienceSeconds, {
       onProgress(progress) {
-        ({ result: kept, cell } = progress);
+        const { cell, forward } = progress;
+        kept = progress.result;
+        underWay = { cell, forward };
         // A new worker begins at the beginning, and passes over what is there already.
         furthest = Math.max(furthest, progress.done);
         onProgress({ ...progress, done: furthest, elapsedSeconds: elapsedSeconds() });
@@ -143,14 +147,14 @@ export function startRun(plan: Plan, { patienceSeconds, onProgress, onRestart, .
       onOutcome: (ended) => finish(ended.ok ? ended : failed(ended.problem)),
       onDeath(reason) {
         if (kept !== undefined) {
-          kept = withFailedCell(kept, cell, `the worker died while it was measured: ${reason}`);
+          kept = withFailed(kept, underWay, `the worker died while it was measured: ${reason}`);
           kept = withIncident(kept, offset + elapsedSeconds(), `the worker died: ${reason}`);
           if (measuredCells(kept) > measuredBefore) restarts = 0;
         }
         // Whatever killed it may have been a kernel that was known beforehand.
-        const { kernel } = cell?.call ?? {};
+        const { kernel } = underWay.cell?.call ?? {};
         tunings = tunings.filter((each) => each.kernel !== kernel);
-        cell = null;
+        underWay = { cell: null, forward: null };
         if (restarts === MAX_RESTARTS) {
           const times = `the worker died ${restarts + 1} times with no cell measured in between`;
           return finish(failed(`${times}, the last time: ${reason}`));

@@ -9,10 +9,16 @@ export const asPartial = (result: Result, reason: string): Result => ({
   completion: { status: "partial", reason: reason.slice(0, 400) },
 });
 
-/** The same, with the cell under way marked as failed, so that it is not tried again. */
-export function withFailedCell(result: Result, cell: Progress["cell"], error: string): Result {
+/** What was under way. */
+export type UnderWay = Pick<Progress, "cell" | "forward">;
+
+/** The same, with what was under way marked as failed, so that it is not tried again. */
+export function withFailed(result: Result, { cell, forward }: UnderWay, error: string): Result {
+  const reason = error.slice(0, 400);
+  if (forward !== null)
+    return { ...result, forwards: [...result.forwards, { status: "failed", ...forward, reason }] };
   if (cell === null) return result;
-  const failed: Outcome = { status: "failed", ...cell, error: error.slice(0, 400) };
+  const failed: Outcome = { status: "failed", ...cell, error: reason };
   return { ...result, outcomes: [...result.outcomes, failed] };
 }
 
@@ -22,5 +28,6 @@ export const withIncident = (result: Result, at: number, says: string): Result =
   incidents: [...result.incidents, { at, says: says.slice(0, 400) }],
 });
 
-export const measuredCells = ({ outcomes }: Result): number =>
-  outcomes.filter(({ status }) => status === "measured").length;
+/** Cells and whole models that were measured. */
+export const measuredCells = ({ outcomes, forwards }: Result): number =>
+  [...outcomes, ...forwards].filter(({ status }) => status === "measured").length;

@@ -69,7 +69,15 @@ async function start(
     plan,
     planned: true,
     problem: undefined,
-    progress: { label: "starting", done: 0, total: 1, elapsedSeconds: 0, etaSeconds: null, cell: null },
+    progress: {
+      label: "starting",
+      done: 0,
+      total: 1,
+      elapsedSeconds: 0,
+      etaSeconds: null,
+      cell: null,
+      forward: null,
+    },
     mishaps: { ...noMishaps, hidden: isHidden() },
     // A run that was cut short gives way to this one.
     interrupted: undefined,

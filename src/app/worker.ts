@@ -5,7 +5,7 @@ import { systemClock } from "../engine/clock";
 import { NoDevice, openDevice } from "../engine/device";
 import { DEADLINE_SECONDS, type Host } from "../engine/host";
 import { type Progress, run } from "../engine/run";
-import { type SelfTest, selfTest } from "../engine/self_test";
+import type { SelfTest } from "../engine/self_test";
 import type { Plan } from "../plan";
 import type { DeviceInfo, HostInfo, Result } from "../result";
 import type { KnownTuning } from "../tuning_records";
@@ -72,6 +72,8 @@ const engine = {
   selfTest: (info: HostInfo, say: (label: string) => void): Promise<SelfTestOutcome> =>
     onHost(info, async (host): Promise<SelfTestOutcome> => {
       try {
+        // Loaded when somebody asks for it.
+        const { selfTest } = await import("../engine/self_test");
         return { ok: true, test: await selfTest(host, say) };
       } catch (error) {
         if (error instanceof NoDevice) throw error;

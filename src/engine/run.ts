@@ -1,15 +1,15 @@
-// Runs a plan: instruments, roofs, then every cell, each on its own: a cell that fails takes nothing with it,
-// and a device that is lost is replaced.
+// Runs a plan: instruments, roofs, every cell, then whole models, each on its own: what fails takes nothing with it, and
+// a device that is lost is replaced.
 
+import type { ForwardCase } from "../forward_result";
 import { type Call, kernelOf, workOf } from "../kernels";
 import { activationsOf, type DType } from "../kernels/elements";
-import { isStreaming, type Probe, probesOf } from "../kernels/probes";
+import { isStreaming, type Probe } from "../kernels/probes";
 import { type Plan, workloadsOf } from "../plan";
 import { type Outcome, type Result, SCHEMA } from "../result";
 import { median } from "../statistics";
 import { samplesOf } from "../timing";
 import type { KnownTuning } from "../tuning_records";
-import { callName } from "../workloads";
 import { cacheCurve } from "./cache_curve";
 import { type Chooser, createChooser } from "./choose";
 import type { Clock } from "./clock";
@@ -18,8 +18,9 @@ import { efforts } from "./effort";
 import type { Host } from "./host";
 import { measure } from "./measure";
 import { divide, type Roofs } from "./pieces";
-import { firstCalls, hasProbe, sweep } from "./roof";
+import { hasProbe, sweep } from "./roof";
 import { isGone, openSession, type Session } from "./session";
+import { callsOf, isDone, labelOf, type Unit, unitsOf } from "./units";
 import { largestPiece } from "./weights";
 
 export interface Progress {
@@ -32,6 +33,8 @@ export interface Progress {
   readonly etaSeconds: number | null;
   /** The cell under way, which is lost if the run ends here; null between cells. */
   readonly cell: { readonly call: Call; readonly dtype: DType } | null;
+  /** The whole model under way, which is lost likewise. */
+  readonly forward: ForwardCase | null;
   /** Everything measured so far, as a partial result: what is kept when the run is cancelled. */
   readonly result: Result;
 }
@@ -61,11 +64,14 @@ function pacer(units: number, clock: Clock, onProgress: (progress: Progress) => 
     leaveOut(count: number) {
       total -= count;
     },
-    report(label: string, cell: Progress["cell"] = null) {
+    report(label: string, unit?: Unit) {
       const elapsedSeconds = clock.now() - began;
       const timed = done - skipped;
       const etaSeconds = timed <= 0 ? null : (elapsedSeconds / timed) * (total - done);
-      onProgress({ label, done, total, elapsedSeconds, etaSeconds, cell, result });
+      const forward = unit?.kind === "forward" ? unit.forward : null;
+      const cell =
+        unit === undefined || unit.kind === "forward" ? null : { call: unit.call, dtype: unit.dtype };
+      onProgress({ label, done, total, elapsedSeconds, etaSeconds, cell, forward, result });
     },
     finish() {
       done++;
@@ -76,14 +82,6 @@ function pacer(units: number, clock: Clock, onProgress: (progress: Progress) => 
       skipped++;
     },
   };
-}
-
-/** Every distinct call of the plan's workloads, in the order in which they come. */
-function callsOf(result: Result): Call[] {
-  const calls = new Map(
-    result.workloads.flatMap(({ steps }) => steps.map(({ call }) => [callName(call), call])),
-  );
-  return [...calls.values()];
 }
 
 function emptyResult(plan: Plan, host: Host, seed: number): Result {
@@ -114,6 +112,7 @@ function emptyResult(plan: Plan, host: Host, seed: number): Result {
     residency: [],
     tunings: [],
     outcomes: [],
+    forwards: [],
   };
 }
 
@@ -165,40 +164,36 @@ function roofsOf({ outcomes }: Result, dtype: DType): Roofs {
   return { flops: best("fma", 1e10), bandwidth: best("read", 2e9) };
 }
 
-/** What a unit of a run measures: a probe, which finds its own call, or a call of the plan. */
-type Unit = { readonly dtype: DType; readonly call: Call; readonly probe?: Probe };
-
-/** What the probes of a plan's types have to find first, each once, before what is computed in the type. */
-function unitsOf(plan: Plan, calls: readonly Call[]): Unit[] {
-  const probed = new Set<string>();
-  return plan.dtype.flatMap((dtype): Unit[] => {
-    const probes = probesOf(dtype).filter((each) => {
-      const key = `${each.probe} ${each.dtype}`;
-      return !probed.has(key) && probed.add(key);
-    });
-    return [
-      ...probes.map((each) => ({ ...each, call: firstCalls[each.probe] })),
-      ...calls.map((call) => ({ dtype, call })),
-    ];
-  });
+/** Does a unit, and keeps what came of it. */
+async function perform(session: Session, result: Result, chooser: Chooser, unit: Unit): Promise<void> {
+  if (unit.kind === "forward") {
+    const { forward } = unit;
+    // A page loads what few plans ask for when one does.
+    const { measureForward } = await import("./forward_unit");
+    result.forwards.push(await measureForward(session, result, forward, roofsOf(result, forward.dtype)));
+    return;
+  }
+  const { call, dtype } = unit;
+  const reason = unsupported(session.gpu, dtype) ?? kernelOf(call.kernel).unsupported?.(call.shape, dtype);
+  if (unit.kind === "probe") {
+    if (reason === undefined && hasProbe(session.gpu, unit.probe, dtype))
+      result.outcomes.push(await measureProbe(session, result, unit.probe, dtype));
+  } else if (reason !== undefined) {
+    result.outcomes.push({ status: "skipped", call, dtype, reason });
+  } else {
+    result.outcomes.push(await measureCall(session, result, chooser, call, dtype, roofsOf(result, dtype)));
+  }
 }
 
-/** Whether an earlier run got to this unit, with whatever outcome. */
-const isDone = ({ outcomes }: Result, calls: readonly Call[]) => {
-  const asked = new Set(calls.map(callName));
-  return ({ dtype, call, probe }: Unit): boolean =>
-    outcomes.some(
-      (outcome) =>
-        outcome.dtype === dtype &&
-        (probe === undefined
-          ? callName(outcome.call) === callName(call)
-          : outcome.call.kernel === probe && !asked.has(callName(outcome.call))),
-    );
-};
+/** Keeps that a unit failed. */
+function fail(result: Result, unit: Unit, error: string): void {
+  if (unit.kind === "forward") result.forwards.push({ status: "failed", ...unit.forward, reason: error });
+  else result.outcomes.push({ status: "failed", call: unit.call, dtype: unit.dtype, error });
+}
 
 /**
  * Runs a plan on the host's GPU. Resolves with a Result in every case but one: it throws NoDevice when
- * there is no GPU device to begin with. A cell on which the device is lost, or does not answer, is reported as failed
+ * there is no GPU device to begin with. What the device is lost on, or does not answer, is reported as failed
  * and the run goes on with the next on a fresh device; where there is none to be had, the Result is partial.
  */
 export async function run(
@@ -238,36 +233,21 @@ export async function run(
   pace.finish();
   const { gpu } = session ?? {};
   const present = units.filter(
-    ({ probe, dtype }) => probe === undefined || gpu === undefined || hasProbe(gpu, probe, dtype),
+    (unit) => unit.kind !== "probe" || gpu === undefined || hasProbe(gpu, unit.probe, unit.dtype),
   );
   pace.leaveOut(units.length - present.length);
   const done = present.map(isDone(result, calls));
 
   try {
-    for (const [i, { dtype, call, probe }] of present.entries()) {
+    for (const [i, unit] of present.entries()) {
       if (done[i]) {
         pace.skip();
         continue;
       }
-      const what =
-        probe === undefined
-          ? `measuring ${callName(call)} ${dtype}`
-          : `measuring the roof: ${probe} ${dtype}`;
-      pace.report(what, { call, dtype });
+      pace.report(labelOf(unit), unit);
       try {
         session ??= await openSession(host, result, runBegan);
-        const reason =
-          unsupported(session.gpu, dtype) ?? kernelOf(call.kernel).unsupported?.(call.shape, dtype);
-        if (probe !== undefined) {
-          if (reason === undefined && hasProbe(session.gpu, probe, dtype))
-            result.outcomes.push(await measureProbe(session, result, probe, dtype));
-        } else if (reason !== undefined) {
-          result.outcomes.push({ status: "skipped", call, dtype, reason });
-        } else {
-          result.outcomes.push(
-            await measureCall(session, result, chooser, call, dtype, roofsOf(result, dtype)),
-          );
-        }
+        await perform(session, result, chooser, unit);
         losses = 0;
       } catch (error) {
         // Whatever it says, a device that has gone explains it.
@@ -275,7 +255,7 @@ export async function run(
           () => error,
           (gone: unknown) => gone,
         );
-        result.outcomes.push({ status: "failed", call, dtype, error: message(cause) });
+        fail(result, unit, message(cause));
         if (isGone(cause)) replace(cause);
         else if (session === undefined) throw cause;
       }

@@ -28,16 +28,22 @@ const REOPEN_SECONDS = [0, 1, 4];
 export interface Session extends Bench {
   /** Weights of a type; those of the type before make room for them. Throws when there is not that much memory. */
   weightsOf(dtype: DType): Promise<Weights>;
+  /** Gives their memory back, until they are asked for again. */
+  freeWeights(): void;
   close(): void;
 }
 
 /** Whether an error means that the device cannot be used any more: it is lost, or it does not answer. */
 export const isGone = (error: unknown): boolean => error instanceof DeviceLost || error instanceof NoAnswer;
 
+/** Bytes that weights may take: what the plan says, but a phone's browser is ended rather than refused memory. */
+export const memoryBudget = ({ memory }: Plan, mobile: boolean): number =>
+  mobile ? Math.min(memory, MIN_WEIGHTS) : memory;
+
 /** Bytes of weights to begin with: no more than the plan allows, nor than its models have. */
 function wantedBytes(plan: Plan, dtype: DType, mobile: boolean): number {
   const models = plan.model.map((id) => parameters(modelConfig(id)) * weightBytes[dtype]);
-  const budget = mobile ? Math.min(plan.memory, MIN_WEIGHTS) : plan.memory;
+  const budget = memoryBudget(plan, mobile);
   return models.length > 0 ? Math.min(budget, Math.max(MIN_WEIGHTS, ...models)) : budget;
 }
 
@@ -92,6 +98,10 @@ export async function openSession(host: Host, result: Result, runBegan: number):
     );
     result.reference = reference?.record ?? result.reference;
     let weights: Weights | undefined;
+    const freeWeights = () => {
+      weights?.destroy();
+      weights = undefined;
+    };
     return {
       ...instrument,
       reference,
@@ -101,8 +111,7 @@ export async function openSession(host: Host, result: Result, runBegan: number):
       },
       async weightsOf(dtype) {
         if (weights?.dtype === dtype) return weights;
-        weights?.destroy();
-        weights = undefined;
+        freeWeights();
         for (let bytes = wantedBytes(plan, dtype, gpu.mobile); ; bytes = Math.floor(bytes / 2)) {
           try {
             weights = await allocateWeights(gpu, dtype, bytes);
@@ -122,8 +131,9 @@ export async function openSession(host: Host, result: Result, runBegan: number):
         ];
         return weights;
       },
+      freeWeights,
       close() {
-        weights?.destroy();
+        freeWeights();
         reference?.destroy();
         timer.destroy();
         gpu.close();

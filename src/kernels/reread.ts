@@ -23,7 +23,10 @@ function onSlices(wgsl: string): string {
 
 const again = (variant: Variant<ReadShape, ReadTuning>): Variant<RereadShape, ReadTuning> => ({
   ...variant,
-  shaders: Object.fromEntries(Object.entries(variant.shaders).map(([stem, wgsl]) => [stem, onSlices(wgsl)])),
+  // Once they are compiled: pages know kernels without their text.
+  get shaders() {
+    return Object.fromEntries(Object.entries(variant.shaders).map(([stem, wgsl]) => [stem, onSlices(wgsl)]));
+  },
 });
 
 /**

@@ -1,6 +1,6 @@
 // A result in a link: "#r=<version>.<checksum>.<payload>". The payload is the whole Result but for two
 // things: samples are thinned to what a report reads of them (five order statistics per cell, what is odd, and the
-// medians and the noise of the reference kernel), and what was tried while tuning, first runs, output hashes,
+// medians and the noise of the reference kernel, seven per figure of a whole model), and what was tried while tuning, first runs, output hashes,
 // cache-hot and sustained times are left out. Headline figures stay the same to the digit. Version 1 is deflated
 // JSON of arrays in base64url; the checksum is the CRC-32 of the payload's text.
 

@@ -3,6 +3,7 @@
 import type { CachePoint, Reference, Result } from "../result";
 import { median, robustDeviation } from "../statistics";
 import { packOutcomes, unpackOutcomes, unpackRow } from "./link_cells";
+import { packForward, unpackForward } from "./link_forwards";
 import {
   type Call,
   digits,
@@ -116,7 +117,8 @@ export function pack(result: Result): unknown[] {
       values(instruments, fields.instruments).map((value) =>
         typeof value === "number" ? digits(value, 3) : value,
       ),
-    values({ ...plan }, fields.plan),
+    // What few plans ask for is missing where it is not.
+    [...values({ ...plan }, fields.plan), ...(plan.forward ? [true] : [])],
     plan.calls.map(calls.place),
     result.residency.map((each) => values(each, fields.residency)),
     workloads,
@@ -126,6 +128,7 @@ export function pack(result: Result): unknown[] {
     reference,
     packCurve(result.cacheCurve),
     result.incidents.map(({ at, says }) => [Math.round(at), says]),
+    ...(result.forwards.length > 0 ? [result.forwards.map(packForward)] : []),
   ];
 }
 
@@ -141,6 +144,15 @@ function unpackSince2(
     incidents: isArray(incidents) ? incidents.map((each) => named(each, ["at", "says"])) : undefined,
   };
 }
+
+/** The fields of a plan; the last one is of schema 4. */
+function unpackPlan(packed: unknown, schema: unknown): Fields {
+  const forward = isArray(packed) && packed[fields.plan.length] === true;
+  return { ...named(packed, fields.plan), ...(isSince4(schema) && { forward }) };
+}
+
+/** Whether whole models could be run. */
+const isSince4 = (schema: unknown) => typeof schema === "number" && schema >= 4;
 
 function unpackWorkload(packed: unknown, calls: readonly unknown[]): unknown {
   const [head, steps] = isArray(packed) ? packed : [];
@@ -159,12 +171,14 @@ export function unpack(packed: unknown): unknown {
   const [schema, createdAt, partial, tool, host, device, limits, instruments, plan, planCalls, ...more] =
     packed;
   const [residency, workloads, outcomes, kernels, callTable, ...since2] = more;
+  const [, , , , forwards = []] = since2;
   if (!isArray(planCalls) || !isArray(residency) || !isArray(workloads) || !isArray(outcomes))
     return undefined;
   if (!isArray(kernels) || !isArray(callTable)) return undefined;
   const calls = unpackCalls(kernels, callTable);
   return {
     ...(schema !== 1 && unpackSince2(since2, calls)),
+    ...(isSince4(schema) && { forwards: isArray(forwards) ? forwards.map(unpackForward) : forwards }),
     schema,
     tool: named(tool, fields.tool),
     createdAt,
@@ -173,7 +187,7 @@ export function unpack(packed: unknown): unknown {
     device: { software: null, ...named(device, fields.device), limits: named(limits, fields.limits) },
     instruments:
       instruments === null ? null : { timestampQuantum: null, ...named(instruments, fields.instruments) },
-    plan: { ...named(plan, fields.plan), calls: planCalls.map((place) => calls[Number(place)]) },
+    plan: { ...unpackPlan(plan, schema), calls: planCalls.map((place) => calls[Number(place)]) },
     workloads: workloads.map((each) => unpackWorkload(each, calls)),
     residency: residency.map((each) => named(each, fields.residency)),
     tunings: [],

@@ -66,10 +66,11 @@ export function markdown(report: Report): string {
     `# ${escaped(title)}`,
     escaped(subtitle),
     ...(warnings.length > 0 ? [warnings.map((warning) => `> ${escaped(warning)}`).join("\n>\n")] : []),
-    ...headlines.map(({ model, workload, dtype, main, rate, share, meaning }) =>
+    ...headlines.map(({ model, workload, dtype, main, rate, share, whole, meaning }) =>
       [
         `**${escaped([model, workload, dtype].filter(Boolean).join(" "))}: ${main}**${software ? " (a CPU's number)" : ""}`,
         "",
+        ...(whole === undefined ? [] : [`- ${whole}`]),
         `- ${rate}`,
         `- ${share}`,
         `- ${meaning}`,

@@ -22,13 +22,15 @@ import type { Table } from "./report_types";
 import { cell, rateOfInterest } from "./wording";
 
 /** Every workload in every type, or why it has no figure. */
-export function workloadTable({ device }: Result, all: readonly Throughput[]): Table {
+export function workloadTable({ device, forwards }: Result, all: readonly Throughput[]): Table {
   const on = cell(device.software === null ? "GPU" : "CPU");
   return {
     title: "Workloads",
     note:
       "Tokens per second of the whole model follow from the measured steps: matrix products and attention. " +
-      "Norms, rotary embeddings, activations and sampling are not measured.",
+      (forwards.some(({ status }) => status === "measured")
+        ? "What whole models took, with all that lies between their products, is in the next table."
+        : "Norms, rotary embeddings, activations and sampling are not among them: forward=on runs the models whole."),
     columns: ["model", "workload", "type", "on", "tokens/s", "rate", "of own roof", "FLOP/byte"],
     rows: all.map((each) => {
       const { workload, dtype } = each;

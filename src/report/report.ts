@@ -2,13 +2,15 @@
 
 import { diagnose } from "../analysis/diagnose";
 import { shareOf } from "../analysis/estimate";
+import { type WholeModel, wholeModels, wholeOf } from "../analysis/forward";
 import { throughputs } from "../analysis/throughput";
 import type { Chip } from "../chips/chip";
 import type { Result } from "../result";
-import { byteRate, duration, estimated, flopRate, type ScaleOf, share, tokenRate } from "../units";
+import { byteRate, duration, estimated, flopRate, type ScaleOf, sampled, share, tokenRate } from "../units";
 import { cellTable, stateTable } from "./cell_tables";
 import { comparison, measuredWorkloads } from "./chip_comparison";
 import { deviceName } from "./device_name";
+import { breakdownCharts, breakdownTable, wholeMemoryTable, wholeModelTable } from "./forward_tables";
 import { environmentTable, instrumentTable, roofTable, workloadTable } from "./measured_tables";
 import { otherModelsTable, ownChecksTable } from "./other_models";
 import type { Headline, Report } from "./report_types";
@@ -19,7 +21,39 @@ import { type Complete, rateOfInterest } from "./wording";
 const otherRate = ({ flopsPerSecond, bytesPerSecond }: Complete, scale: ScaleOf): string =>
   scale === flopRate ? estimated(bytesPerSecond, byteRate) : estimated(flopsPerSecond, flopRate);
 
-function headline(each: Complete): Headline {
+/** The figures of a workload that was run whole, with the sum of its kernels beside them. */
+function wholeHeadline({ workload, dtype, tokensPerSecond }: Complete, whole: WholeModel): Headline {
+  const { run, firstToken, perToken, interactive, roof } = whole;
+  const isPrefill = workload.phase === "prefill";
+  const main = isPrefill ? whole.promptTokensPerSecond : whole.tokensPerSecond;
+  const rate = isPrefill ? whole.flopsPerSecond : whole.bytesPerSecond;
+  const limit = isPrefill ? roof?.flops : roof?.bandwidth;
+  const { steps } = run.decode;
+  const cut = isPrefill || steps === run.generate ? "" : ` for ${steps} of its ${run.generate} tokens`;
+  const sum =
+    tokensPerSecond === undefined ? "" : `; its kernels add up to ${estimated(tokensPerSecond, tokenRate)}`;
+  return {
+    workload: workload.id,
+    ...(workload.model !== undefined && { model: workload.model }),
+    phase: workload.phase,
+    dtype,
+    main: sampled(main, tokenRate),
+    mainValue: main.value,
+    rate: sampled(rate, isPrefill ? flopRate : byteRate),
+    share:
+      limit === undefined
+        ? "no roof was measured"
+        : `${sampled(shareOf(rate, limit), share)} of this device's own ${isPrefill ? "fma" : "read"} roof`,
+    whole: `run whole${cut}${sum}`,
+    meaning: isPrefill
+      ? `the first token of an answer to ${workload.tokens} tokens comes after ${duration(firstToken.measured.value)} (TTFT)`
+      : `${duration(perToken.measured.value)} per token of each sequence (TPOT), ${duration(interactive.median)} with each token read back`,
+  };
+}
+
+function headline(each: Complete, models: readonly WholeModel[]): Headline {
+  const whole = wholeOf(each, models);
+  if (whole !== undefined) return wholeHeadline(each, whole);
   const { workload, dtype, tokensPerSecond, seconds } = each;
   const { rate, scale, roof, roofName } = rateOfInterest(each);
   const main = tokensPerSecond ?? rate;
@@ -48,15 +82,19 @@ function headline(each: Complete): Headline {
 export function report(result: Result, chips: readonly Chip[]): Report {
   const all = throughputs(result);
   const complete = all.filter((each) => each.complete);
+  const whole = wholeModels(result, all);
   const comparisons = measuredWorkloads(complete).map((group) => comparison(result, group, chips));
   return {
     title: deviceName(result),
     subtitle: `${[...new Set(result.workloads.map(({ model, id }) => model ?? id))].join(", ")} · preset ${result.plan.preset} · ${result.createdAt.slice(0, 10)}`,
     software: result.device.software !== null,
     warnings: diagnose(result),
-    headlines: complete.map(headline),
+    headlines: complete.map((each) => headline(each, whole)),
     tables: [
       workloadTable(result, all),
+      wholeModelTable(result, whole),
+      breakdownTable(whole),
+      wholeMemoryTable(whole),
       otherModelsTable(result),
       ownChecksTable(result),
       roofTable(result),
@@ -67,5 +105,6 @@ export function report(result: Result, chips: readonly Chip[]): Report {
     ].filter((table) => table !== undefined),
     comparisons,
     rooflines: rooflines(result, all, chips),
+    breakdowns: breakdownCharts(whole),
   };
 }

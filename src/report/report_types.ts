@@ -13,6 +13,8 @@ export interface Report {
   /** Each chart with the table that says the same in text. */
   readonly comparisons: readonly { readonly chart: Bars; readonly table: Table }[];
   readonly rooflines: readonly { readonly chart: Roofline; readonly table: Table }[];
+  /** Where the time of a step goes; the table of all of them is among the tables. */
+  readonly breakdowns?: readonly { readonly chart: Bars; readonly table: Table }[];
   readonly curves?: readonly { readonly chart: Lines; readonly table: Table }[];
 }
 
@@ -28,6 +30,8 @@ export interface Headline {
   /** FLOP/s or B/s with interval; for single kernels the one that does not bind them. */
   readonly rate: string;
   readonly share: string;
+  /** Where the workload was run whole and the figures are of that: that it was, and what its kernels add up to. */
+  readonly whole?: string;
   /** What it comes down to, in a sentence. */
   readonly meaning: string;
 }

@@ -2,6 +2,12 @@ import { MATVEC_MAX_M } from "../kernels/matvec";
 import { attentionLayers, linears, type ModelConfig } from "./model";
 import type { Step, Workload } from "./workload";
 
+/** llama-bench's name for writing: "tg128 @ d4096 b8". */
+export function decodeId(tokens: number, depth: number, batch: number): string {
+  const at = [depth > 0 && `d${depth}`, batch > 1 && `b${batch}`].filter(Boolean).join(" ");
+  return at === "" ? `tg${tokens}` : `tg${tokens} @ ${at}`;
+}
+
 /**
  * Writing `tokens` tokens in each of `batch` sequences that hold `depth` tokens already. Every token
  * reads all weights once, for all sequences together, and each sequence's own KV cache, which is what
@@ -43,9 +49,8 @@ export function decode(
       },
     };
   });
-  const at = [depth > 0 && `d${depth}`, batch > 1 && `b${batch}`].filter(Boolean).join(" ");
   return {
-    id: at === "" ? `tg${tokens}` : `tg${tokens} @ ${at}`,
+    id: decodeId(tokens, depth, batch),
     model: id,
     phase: "decode",
     tokens: tokens * batch,

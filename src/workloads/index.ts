@@ -1,4 +1,4 @@
-export { decode } from "./decode";
+export { decode, decodeId } from "./decode";
 export { type Decoder, decoderOf, layerWindow, whyNoForward } from "./decoder";
 export { forward, vocabularyPieces } from "./forward";
 export {
@@ -16,6 +16,6 @@ export {
 export { type ForwardWork, forwardWork, layersWithin } from "./forward_work";
 export { kvCacheBytes } from "./kv_cache";
 export * from "./model";
-export { prefill } from "./prefill";
+export { prefill, prefillId } from "./prefill";
 export { inverseFrequencies, localFrequencies, ropeAngles } from "./rope_angles";
 export * from "./workload";

@@ -1,6 +1,10 @@
 import { attentionLayers, linears, type ModelConfig } from "./model";
 import type { Step, Workload } from "./workload";
 
+/** llama-bench's name for reading a prompt. */
+export const prefillId = (tokens: number, depth: number): string =>
+  depth === 0 ? `pp${tokens}` : `pp${tokens} @ d${depth}`;
+
 /**
  * Reading a prompt of `tokens` tokens when `depth` tokens are in the KV cache already: each matrix
  * product has one row per token, which is what makes prefill compute-bound. Only the last token
@@ -31,7 +35,7 @@ export function prefill(id: string, model: ModelConfig, tokens: number, depth: n
     }),
   );
   return {
-    id: depth === 0 ? `pp${tokens}` : `pp${tokens} @ d${depth}`,
+    id: prefillId(tokens, depth),
     model: id,
     phase: "prefill",
     tokens,

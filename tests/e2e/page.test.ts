@@ -107,6 +107,29 @@ describe.each(here)("%s", (engine) => {
     expect(problems).toEqual([]);
   });
 
+  test("asks for the whole model by a box to tick, which the address keeps", async () => {
+    const { page, problems } = await open(`${url()}${SMOKE}`);
+    await page.getByText("More settings").click();
+    const box = page.getByRole("checkbox", { name: /^Run the whole model too/ });
+    expect(await box.isChecked()).toBe(false);
+    await box.check();
+    await expect.poll(() => page.url()).toMatch(/[?&]forward=on$/);
+    await page.reload();
+    await page.getByText("More settings").click();
+    expect(await box.isChecked()).toBe(true);
+    await box.uncheck();
+    await expect.poll(() => page.url()).not.toContain("forward");
+    expect(problems).toEqual([]);
+  });
+
+  test("draws where a token's time goes, from the link of a model that was run whole", async () => {
+    const link = readFileSync(new URL("../fixtures/link-4.txt", import.meta.url), "utf8").trim();
+    const { page, problems } = await open(`${url()}${link}`);
+    await page.locator("figure", { hasText: "Where a token's time goes" }).locator("canvas").waitFor();
+    expect(await page.locator(".headlines").innerText()).toContain("run whole; its kernels add up to");
+    expect(problems).toEqual([]);
+  });
+
   test("says so where there is no WebGPU, and what to do about it", async () => {
     const { page, problems } = await open(url(), {}, NO_WEBGPU);
     await expect.poll(() => alertText(page)).toContain("offers no WebGPU");

@@ -38,6 +38,11 @@ function hostWith(change: (device: GPUDevice, number: number) => void, deadlineS
   return { ...host, gpu, deadlineSeconds };
 }
 
+/** Probes, and one token read and one written by the smallest model; the other one is not known to the forward pass. */
+const whole = plan(
+  "preset=smoke dtype=f32 memory=16MiB kernel=copy model=smollm2-135m,gemma-3-1b pp=1 tg=1 forward=on",
+);
+
 const statuses = ({ outcomes }: Result) => outcomes.map(({ call, status }) => `${call.kernel} ${status}`);
 
 /** Changes the text of all of a kernel's shaders that have it; back after the test. */
@@ -144,6 +149,45 @@ describe("a run", () => {
     const matmul = result.outcomes.find(({ call }) => call.kernel === "matmul");
     expect(matmul).toMatchObject({ status: "failed", error: expect.stringContaining("no answer in 2 s") });
     expect(statuses(result).filter((each) => each.endsWith("measured"))).toHaveLength(5);
+  });
+
+  test("runs models whole after their kernels, skips those that it cannot, and names both", async () => {
+    const labels: string[] = [];
+    const result = await run(whole, host, ({ label }) => labels.push(label));
+    expect(result.completion).toEqual({ status: "complete" });
+    expect(labels.slice(-3)).toEqual([
+      "running smollm2-135m pp1+tg1 f32",
+      "running gemma-3-1b pp1+tg1 f32",
+      "done",
+    ]);
+    const [first, second] = result.forwards;
+    expect(first).toMatchObject({
+      status: "measured",
+      model: "smollm2-135m",
+      ofLayers: 30,
+      decode: { steps: 1 },
+      hidden: false,
+    });
+    expect(second).toMatchObject({ status: "skipped", reason: expect.stringContaining("gemma3_text") });
+    expect(parseResult(JSON.parse(JSON.stringify(result)))).toEqual({ ok: true, result });
+    // A run that goes on with this one has nothing left to do.
+    const again = await run(whole, host, () => {}, { earlier: structuredClone(result) });
+    expect(again.forwards).toEqual(result.forwards);
+  });
+
+  test("loses one whole model with its device, and no more", async () => {
+    let current: GPUDevice | undefined;
+    const fragile = hostWith((device) => {
+      current = device;
+    });
+    const result = await run(whole, fragile, ({ forward }) => {
+      if (forward?.model === "smollm2-135m") current?.destroy();
+    });
+    expect(result.completion).toEqual({ status: "complete" });
+    expect(statuses(result)).toEqual(["fma measured", "read measured", "copy measured"]);
+    expect(result.forwards.map(({ status }) => status)).toEqual(["failed", "skipped"]);
+    expect(result.forwards[0]).toMatchObject({ reason: expect.stringContaining("device lost") });
+    expect(result.incidents).toHaveLength(1);
   });
 
   test("takes half as much memory where the weights are refused, and says so", async () => {

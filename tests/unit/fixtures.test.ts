@@ -45,6 +45,18 @@ test("a result and a link of schema 2, from Firefox", async () => {
   expect(report(opened.result, chips).headlines).toEqual(headlines);
 });
 
+test("a result and a link of schema 4, from Chromium on lavapipe, with a model that was run whole", async () => {
+  const parsed = parseResult(JSON.parse(fixture("result-4.json")));
+  const opened = await decodeLink(fixture("link-4.txt").trim());
+  if (!parsed.ok || !opened.ok) throw new Error("not readable any more");
+  const here = report(parsed.result, chips);
+  expect(here.headlines.map(({ main }) => main)).toEqual(["11.1 tokens/s", "7.74 tokens/s (6.67 … 9.21)"]);
+  expect(here.headlines[1]?.whole).toMatch(/^run whole; its kernels add up to 5\.43 tokens\/s/);
+  const seen = report(opened.result, chips);
+  expect(seen.headlines).toEqual(here.headlines);
+  expect(seen.breakdowns).toEqual(here.breakdowns);
+});
+
 test("a result and a link of schema 3, from Firefox", async () => {
   const parsed = parseResult(JSON.parse(fixture("result-3.json")));
   const opened = await decodeLink(fixture("link-3.txt").trim());

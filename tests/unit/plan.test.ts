@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { caseOf, forwardCases, forwardName } from "../../src/forward_result";
 import { type Call, type KernelName, kernels } from "../../src/kernels";
 import {
   type Plan,
@@ -41,6 +42,7 @@ test("no words are the standard plan: Llama 3.2 1B, pp512 and tg128, in both typ
     calls: [],
     sustain: 0,
     memory: 2 ** 30,
+    forward: false,
   });
   expect(ids("")).toEqual(["llama-3.2-1b pp512", "llama-3.2-1b tg128"]);
 });
@@ -131,7 +133,7 @@ describe("the words of a plan", () => {
     .record({
       preset: fc.constantFrom(...presets),
       model: some(fc.constantFrom(...modelIds), 1),
-      pp: some(fc.integer({ min: 1, max: 2048 }), 0, 3),
+      pp: some(fc.integer({ min: 1, max: 2047 }), 0, 3),
       tg: some(fc.integer({ min: 1, max: 2048 }), 0, 3),
       depth: some(fc.integer({ min: 0, max: 4096 }), 1),
       batch: some(fc.integer({ min: 1, max: 1024 }), 1),
@@ -140,10 +142,15 @@ describe("the words of a plan", () => {
       calls: fc.uniqueArray(calls, { maxLength: 3, selector: callName }),
       sustain: fc.integer({ min: 0, max: 600 }),
       memory: fc.integer({ min: 16, max: 999_999 }).map((mebibytes) => mebibytes * 2 ** 20),
+      forward: fc.boolean(),
     })
     .filter(({ pp, tg }) => pp.length + tg.length > 0)
     // Single calls without a filter stand instead of a model.
-    .map((plan): Plan => (plan.calls.length > 0 && plan.kernel.length === 0 ? { ...plan, model: [] } : plan));
+    .map((plan): Plan => (plan.calls.length > 0 && plan.kernel.length === 0 ? { ...plan, model: [] } : plan))
+    .filter((plan) => {
+      const cases = forwardCases(plan).length;
+      return !plan.forward || (cases > 0 && cases <= 64);
+    });
 
   test("read back as the same plan, from the URL and from the command line", () => {
     fc.assert(
@@ -241,6 +248,54 @@ describe("a model's context", () => {
       /qwen2\.5-0\.5b reads 32768 tokens/,
     );
     expect(problem("depth=131072")).toMatch(/llama-3\.2-1b reads 131072 tokens/);
+  });
+});
+
+describe("forward", () => {
+  const names = (words: string) => forwardCases(planOf(words)).map(forwardName);
+
+  test("runs no model whole unless it is asked to", () => {
+    for (const preset of presets) expect(names(`preset=${preset}`)).toEqual([]);
+    expect(planOf("forward=off")).toEqual(planOf(""));
+    expect(planPairs(planOf("forward=on"))).toEqual([["forward", "on"]]);
+  });
+
+  test("multiplies prompts, answers, depths, batches, models and types", () => {
+    expect(names("forward=on")).toEqual(["llama-3.2-1b pp512+tg128 f32", "llama-3.2-1b pp512+tg128 f16"]);
+    expect(
+      names("forward=on model=smollm2-135m,qwen2.5-0.5b dtype=f32 pp=64,128 depth=0,512 batch=1,4"),
+    ).toEqual(
+      ["smollm2-135m", "qwen2.5-0.5b"].flatMap((model) =>
+        ["", "d512"].flatMap((depth) =>
+          [64, 128].flatMap((prompt) =>
+            ["", "b4"].map((batch) => {
+              const at = [depth, batch].filter(Boolean).join(" ");
+              return `${model} pp${prompt}+tg128${at && ` @ ${at}`} f32`;
+            }),
+          ),
+        ),
+      ),
+    );
+  });
+
+  test("takes one token where a prompt or an answer is not asked for", () => {
+    expect(names("forward=on dtype=f32 pp=0")).toEqual(["llama-3.2-1b pp1+tg128 f32"]);
+    expect(names("forward=on dtype=f32 tg=0")).toEqual(["llama-3.2-1b pp512+tg1 f32"]);
+  });
+
+  test("is refused where it cannot be", () => {
+    expect(problem("forward=yes")).toBe('unknown value of forward "yes": did you mean on, off?');
+    expect(problem("forward=on kernel=matmul:64x64x64")).toMatch(/^forward=on: there is no model/);
+    expect(problem("forward=on model=smollm2-135m depth=7552")).toMatch(/asks for 8193/);
+    expect(planOf("forward=on model=smollm2-135m depth=7551").forward).toBe(true);
+    const eight = "1,2,3,4,5,6,7,8";
+    expect(problem(`forward=on pp=${eight} tg=${eight}`)).toMatch(/^forward=on: .* 128 runs .*64/);
+  });
+
+  test("has a case for what came of it", () => {
+    const [wanted] = forwardCases(planOf("forward=on depth=4096 batch=8 dtype=q4_0"));
+    expect(caseOf({ ...wanted!, reason: "it failed" } as typeof wanted & object)).toEqual(wanted);
+    expect(forwardName(wanted!)).toBe("llama-3.2-1b pp512+tg128 @ d4096 b8 q4_0");
   });
 });
 

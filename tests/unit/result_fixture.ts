@@ -6,7 +6,7 @@ import { choiceName, defaultChoice } from "../../src/kernels/choices";
 import type { DType } from "../../src/kernels/elements";
 import { randomAt } from "../../src/kernels/random";
 import { type Plan, parsePlanWords, workloadsOf } from "../../src/plan";
-import type { Measurement, Outcome, Reference, Result } from "../../src/result";
+import { type Measurement, type Outcome, type Reference, type Result, SCHEMA } from "../../src/result";
 import type { Timing } from "../../src/timing";
 import { callName } from "../../src/workloads";
 
@@ -144,7 +144,7 @@ export function resultOf({ words = "", samples, instead }: Fixture = {}): Result
     }),
   );
   return {
-    schema: 3,
+    schema: SCHEMA,
     seed: 3_141_592_653,
     tool: { version: "0.1.0", commit: "3f81053" },
     createdAt: "2026-08-21T09:30:00.000Z",
@@ -207,6 +207,7 @@ export function resultOf({ words = "", samples, instead }: Fixture = {}): Result
       },
     ],
     outcomes,
+    forwards: [],
   };
 }
 

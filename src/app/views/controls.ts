@@ -1,7 +1,8 @@
 import { html, type TemplateResult } from "lit";
 import { live } from "lit/directives/live.js";
+import { forwardCases, forwardSeconds } from "../../forward_result";
 import { type Plan, type Preset, presets, workloadsOf } from "../../plan";
-import { memory } from "../../units";
+import { duration, memory } from "../../units";
 import { modelIds } from "../../workloads";
 import type { Actions, State } from "../state";
 import { tunings } from "./tunings";
@@ -45,6 +46,22 @@ function field(
   </label>`;
 }
 
+/** Whether models are run whole too, and how much longer that takes. */
+function wholeModels(plan: Plan, { set }: Actions): TemplateResult {
+  const runs = forwardCases({ ...plan, forward: true }).length;
+  const time = duration(forwardSeconds[plan.preset] * runs);
+  return html`<label class="check">
+    <input
+      type="checkbox"
+      name="forward"
+      .checked=${live(plan.forward)}
+      ?disabled=${plan.model.length === 0}
+      @change=${(event: Event) => set({ forward: (event.target as HTMLInputElement).checked ? "on" : "off" })}
+    />
+    <span>Run the whole model too: time to first token, time per token (about ${time} more on a GPU)</span>
+  </label>`;
+}
+
 const summary = (plan: Plan) =>
   `${workloadsOf(plan)
     .map(({ id }) => id)
@@ -76,6 +93,7 @@ export function controls(state: State, actions: Actions): TemplateResult {
           ${field("Batch", "batch", plan.batch, actions)}
           ${field("Types", "dtype", plan.dtype, actions)}
         </div>
+        ${wholeModels(plan, actions)}
         <p>Lists multiply: <code>depth=0,4096</code>. The address of this page keeps the settings.</p>
         ${tunings(state, actions)}
       </details>

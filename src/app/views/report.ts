@@ -17,6 +17,7 @@ const card = (software: boolean) => (each: Headline) =>
   <article class="headline ${each.phase}" data-workload=${each.workload} data-type=${each.dtype}>
     <h3>${phaseNames[each.phase]} <span>${[each.model, each.workload, each.dtype].filter(Boolean).join(" · ")}</span></h3>
     <p class="main">${figure(each.main)}</p>
+    ${each.whole === undefined ? nothing : html`<p>${each.whole}</p>`}
     <p>${figure(each.rate)}</p>
     <p>${each.share}</p>
     <p class="meaning">${each.meaning}</p>
@@ -40,7 +41,8 @@ function remarks(warnings: readonly string[]): TemplateResult | typeof nothing {
 
 /** A result, however it came here. */
 export function reportView({ report, shared }: Shown, link: State["link"], actions: Actions): TemplateResult {
-  const { title, subtitle, warnings, headlines, tables, comparisons, rooflines, software } = report;
+  const { title, subtitle, warnings, headlines, tables, comparisons, rooflines, breakdowns, software } =
+    report;
   return html`
     <section class="report" aria-label="Result">
       <h2>${title}</h2>
@@ -60,6 +62,7 @@ export function reportView({ report, shared }: Shown, link: State["link"], actio
               </label>`
         }
       </p>
+      ${(breakdowns ?? []).map((each) => chart(each.chart, each.table))}
       ${rooflines.map((each) => chart(each.chart, each.table))}
       ${comparisons.map((each) => chart(each.chart, each.table))}
       ${tables.map((each) => html`<details><summary>${each.title}</summary>${table(each)}</details>`)}

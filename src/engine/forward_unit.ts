@@ -1,0 +1,194 @@
+// One whole model of a plan: whether it can be run, in what portions, with which kernels, and how much of it there is
+// time for.
+
+import {
+  type ForwardCase,
+  type ForwardOutcome,
+  forwardSeconds,
+  type MeasuredForward,
+} from "../forward_result";
+import { kernelOf } from "../kernels";
+import type { Choice } from "../kernels/choices";
+import type { Result } from "../result";
+import { median } from "../statistics";
+import { allFused, linears, type ModelConfig, modelConfig, modelIds, whyNoForward } from "../workloads";
+import { unsupported } from "./device";
+import { efforts } from "./effort";
+import type { ForwardMeasurement, ForwardRun } from "./forward_measurement";
+import { type Choose, firstFitting } from "./forward_plan";
+import { forwardPasses, runForward } from "./forward_run";
+import { tuneForward } from "./forward_tune";
+import type { Roofs } from "./pieces";
+import { unfit } from "./pipeline";
+import { memoryBudget, type Session } from "./session";
+
+/** Tokens of a prompt that one pass reads at most, as llama.cpp's ubatch, and at least. */
+const CHUNKS = { most: 512, least: 16 };
+
+/** No dispatch of a chunk is planned to take longer. */
+const DISPATCH_SECONDS = 0.5;
+
+/** What kernels reach of the roof of arithmetic at least; a guess that only sets the size of a chunk. */
+const SHARES = { product: 0.3, attention: 0.05 };
+
+/** A power of two of tokens in which no product and no attention takes too long. */
+export function chunkOf(
+  model: ModelConfig,
+  { prompt, depth, batch }: Pick<ForwardCase, "prompt" | "depth" | "batch">,
+  { flops }: Pick<Roofs, "flops">,
+): number {
+  const products = linears(model).flatMap(({ label, N, K }) => (label === "lm_head" ? [] : [2 * N * K]));
+  const attention = 4 * model.num_attention_heads * model.head_dim * (depth + prompt);
+  const perToken = Math.max(Math.max(...products) / SHARES.product, attention / SHARES.attention) / flops;
+  const tokens = 2 ** Math.floor(Math.log2(DISPATCH_SECONDS / (batch * perToken)));
+  return Math.min(CHUNKS.most, Math.max(CHUNKS.least, tokens));
+}
+
+/** How often and how long. */
+type Amount = Pick<ForwardRun, "generate" | "interactive" | "repetitions">;
+
+/** What is run first: it tells how long the rest takes, and where there is no time for more, it is all there is. */
+const first = (generate: number): Amount => ({
+  generate: Math.min(4, generate),
+  interactive: Math.min(2, generate),
+  repetitions: 1,
+});
+
+/** More would tell no more, and the GPU's clock keeps no more steps. */
+const MOST: Amount = { generate: 1024, interactive: 256, repetitions: 25 };
+
+/** Prompts that a run reads before, between and after those that count. */
+const FURTHER_PROMPTS = 4;
+
+/**
+ * How much fits into so many seconds at the speed of the first run: two fifths of them for reading, two for writing,
+ * which is done twice, and one for writing with each token read back. Undefined where that is no more than was run.
+ */
+export function amountFor(
+  found: Pick<ForwardMeasurement, "prefill" | "decode" | "interactive">,
+  generate: number,
+  seconds: number,
+): Amount | undefined {
+  const ran = first(generate);
+  const reading = median(found.prefill.secondsToFirstToken);
+  const [writing, interactive] = [found.decode.wall / found.decode.steps, median(found.interactive)];
+  const times = (share: number, each: number) => Math.floor((share * seconds) / Math.max(each, 1e-9));
+  const between = (least: number, count: number, most: number) => Math.max(least, Math.min(count, most));
+  const amount = {
+    generate: between(ran.generate, times(0.2, writing), Math.min(generate, MOST.generate)),
+    interactive: between(ran.interactive, times(0.2, interactive), Math.min(generate, MOST.interactive)),
+    repetitions: between(1, times(0.4, reading) - FURTHER_PROMPTS, MOST.repetitions),
+  };
+  const more = (["generate", "interactive", "repetitions"] as const).some((each) => amount[each] > ran[each]);
+  return more ? amount : undefined;
+}
+
+/** The choices that this run has found for its kernels, and what is searched for beside them. */
+async function chooseFor(session: Session, result: Result, run: ForwardRun): Promise<Choose> {
+  const { gpu, timer } = session;
+  const known = (...[call, dtype]: Parameters<Choose>): Choice | undefined => {
+    const kernel = kernelOf(call.kernel);
+    const shapeClass = kernel.shapeClass(call.shape);
+    return result.tunings.flatMap((each) =>
+      each.kernel === call.kernel &&
+      each.dtype === dtype &&
+      each.shapeClass === shapeClass &&
+      each.choice !== null &&
+      unfit(gpu, kernel, each.choice, call.shape, dtype) === undefined
+        ? [each.choice]
+        : [],
+    )[0];
+  };
+  const effort = efforts[result.plan.preset];
+  let others: Choose = firstFitting(gpu);
+  if (effort.search) {
+    const unknown = forwardPasses(gpu, run).passes.map((pass) => ({
+      ...pass,
+      dispatches: pass.dispatches.filter(({ call, dtype }) => known(call, dtype) === undefined),
+    }));
+    const { choose, records } = await tuneForward(gpu, timer, unknown, { seconds: effort.tuningSeconds });
+    result.tunings.push(...records);
+    others = choose;
+  }
+  return (call, dtype) => known(call, dtype) ?? others(call, dtype);
+}
+
+const samples = (list: readonly number[]) => ({
+  kind: "samples" as const,
+  // A coarse clock may have seen nothing pass.
+  seconds: list.map((each) => Math.max(each, 1e-12)),
+});
+
+/** What came of it as a result keeps it. */
+function recorded(
+  wanted: ForwardCase,
+  { chunk }: ForwardRun,
+  { memory, prefill, decode, interactive, breakdown }: ForwardMeasurement,
+  hidden: boolean,
+): MeasuredForward {
+  const { residentLayers, ofLayers, byRole } = memory;
+  return {
+    status: "measured",
+    ...wanted,
+    chunk,
+    residentLayers,
+    ofLayers,
+    bytes: { ...byRole },
+    prefill: {
+      times: samples(prefill.secondsToFirstToken),
+      dispatches: prefill.dispatches,
+      work: { ...prefill.work },
+    },
+    decode: {
+      clock: decode.clock,
+      times: samples(decode.samples),
+      grouped: decode.grouped,
+      steps: decode.steps,
+      stepsPerSubmit: decode.stepsPerSubmit,
+      wall: Math.max(decode.wall, 1e-12),
+      dispatches: decode.dispatches,
+      work: { ...decode.work },
+    },
+    interactive: samples(interactive),
+    breakdown: breakdown?.map((each) => ({ ...each })) ?? null,
+    hidden,
+  };
+}
+
+/**
+ * Runs one whole model of a plan. Weights that cells were measured on make room for its own. Throws where it fails; a
+ * model or a type that nothing here computes is skipped.
+ */
+export async function measureForward(
+  session: Session,
+  result: Result,
+  wanted: ForwardCase,
+  roofs: Roofs,
+): Promise<ForwardOutcome> {
+  const { gpu, visibility } = session;
+  const { plan } = result;
+  const id = modelIds.find((each) => each === wanted.model);
+  if (id === undefined) throw new Error(`there is no model ${wanted.model}`);
+  const model = modelConfig(id);
+  const reason = unsupported(gpu, wanted.dtype) ?? whyNoForward(model);
+  if (reason !== undefined) return { status: "skipped", ...wanted, reason: reason.slice(0, 400) };
+
+  session.freeWeights();
+  const run: ForwardRun = {
+    ...wanted,
+    model,
+    ...first(wanted.generate),
+    chunk: Math.min(wanted.prompt, chunkOf(model, wanted, roofs)),
+    sampling: { kind: "greedy" },
+    // Without a search a product of this run's own is the safer choice for gate and up.
+    fused: efforts[plan.preset].search ? allFused : { ...allFused, gateUp: false },
+    memory: memoryBudget(plan, gpu.mobile),
+  };
+  const choose = await chooseFor(session, result, run);
+  const { timesHidden } = visibility;
+  const found = await runForward(gpu, run, { choose });
+  const amount =
+    plan.preset === "smoke" ? undefined : amountFor(found, wanted.generate, forwardSeconds[plan.preset]);
+  const more = amount === undefined ? found : await runForward(gpu, { ...run, ...amount }, { choose });
+  return recorded(wanted, run, more, visibility.hidden || visibility.timesHidden > timesHidden);
+}
