@@ -1,5 +1,6 @@
 // What a report says of models that were run whole, by hand; and that a link says the same.
 
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { diagnose } from "../../src/analysis/diagnose";
 import { wholeModels } from "../../src/analysis/forward";
@@ -7,8 +8,9 @@ import { throughputs } from "../../src/analysis/throughput";
 import { chips } from "../../src/chips";
 import { formats } from "../../src/report/formats";
 import { decodeLink, encodeLink } from "../../src/report/link";
+import { pack, unpack } from "../../src/report/link_packing";
 import { report } from "../../src/report/report";
-import type { Result } from "../../src/result";
+import { parseResult, type Result } from "../../src/result";
 import { forwarded, ran } from "./forward_fixture";
 import { resultOf } from "./result_fixture";
 
@@ -244,6 +246,28 @@ describe("a link", () => {
     const decode = { ...only(forwarded()).run.decode, clock: "wall" as const, grouped: 8 };
     return forwarded(undefined, { decode, breakdown: null, hidden: true });
   }
+
+  test("with any character of it changed is refused or can be reported", { timeout: 60_000 }, () => {
+    const text = JSON.stringify(pack(forwarded()));
+    const begin = text.lastIndexOf('[[["llama-3.2-1b"');
+    expect(begin).toBeGreaterThan(0);
+    const place = fc.integer({ min: begin, max: text.length - 1 });
+    fc.assert(
+      fc.property(place, fc.constantFrom(...'0123456789[],"-e.tfw'), (at, character) => {
+        const changed = text.slice(0, at) + character + text.slice(at + 1);
+        let parsed: unknown;
+        try {
+          parsed = JSON.parse(changed);
+        } catch {
+          return;
+        }
+        const outcome = parseResult(unpack(parsed));
+        if (outcome.ok) formats.csv(report(outcome.result, few));
+        else expect(outcome.problem).not.toContain("\n");
+      }),
+      { numRuns: 60 },
+    );
+  });
 
   test("costs some hundred characters a model, and nothing where there is none", async () => {
     const plain = resultOf({ words: "preset=quick" });
