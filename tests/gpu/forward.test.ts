@@ -1,7 +1,6 @@
 // A whole transformer in a real browser: against float64, and against itself by other ways.
 
 import { describe, expect, test, vi } from "vitest";
-import { unsupported } from "../../src/engine/device";
 import { type Forward, prepareForward } from "../../src/engine/forward";
 import { type Choose, firstFitting, planForward } from "../../src/engine/forward_plan";
 import { fittingStarts } from "../../src/engine/pipeline";
@@ -13,6 +12,7 @@ import { allFused, type ForwardOptions, forward, type ModelConfig } from "../../
 import { useDevice } from "./device";
 import { argmaxOf, referenceLogits, sameChoices, worstError } from "./forward_reference";
 import { tinyModels } from "./tiny_models";
+import { notRun } from "./whole_models";
 
 const gpu = useDevice();
 
@@ -68,7 +68,7 @@ const reference = (ready: Forward, model: ModelConfig, prompt: readonly number[]
 const models = Object.entries(tinyModels) as [string, ModelConfig][];
 
 describe.each(dtypes)("%s", (dtype) => {
-  const skipped = () => unsupported(gpu(), dtype);
+  const skipped = () => notRun(gpu(), dtype);
 
   test.for(models)("%s: logits of every token agree with float64", async ([name, model], { skip }) => {
     const reason = skipped();

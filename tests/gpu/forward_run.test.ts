@@ -1,7 +1,6 @@
 // Prefill and decode of a whole model, timed: what is reported is plain data, and adds up.
 
 import { describe, expect, test, vi } from "vitest";
-import { unsupported } from "../../src/engine/device";
 import { prepareForward } from "../../src/engine/forward";
 import { promptTokens } from "../../src/engine/forward_driver";
 import type { ForwardMemory, ForwardRun } from "../../src/engine/forward_measurement";
@@ -14,6 +13,7 @@ import { allFused, forward } from "../../src/workloads";
 import { useDevice } from "./device";
 import { argmaxOf, referenceLogits } from "./forward_reference";
 import { tinyModels } from "./tiny_models";
+import { notRun } from "./whole_models";
 
 const gpu = useDevice();
 
@@ -34,7 +34,7 @@ const run: ForwardRun = {
 
 describe.each(dtypes)("%s", (dtype) => {
   test("reads a prompt in chunks and writes an answer, at depth", async ({ skip }) => {
-    const reason = unsupported(gpu(), dtype);
+    const reason = notRun(gpu(), dtype);
     if (reason !== undefined) return skip(reason);
     const plans: ForwardMemory[] = [];
     const found = await runForward(gpu(), { ...run, dtype }, { onPlan: (memory) => plans.push(memory) });
@@ -121,7 +121,9 @@ test("the work of a step is its weights, its cache and what lies between", async
   expect(found.decode.work.cache).toBe(3 * 2 * 2 * 16 * 26 * 4);
 });
 
-test("choices can be searched for beforehand", async () => {
+test("choices can be searched for beforehand", async ({ skip }) => {
+  const reason = notRun(gpu(), "q4_0");
+  if (reason !== undefined) return skip(reason);
   const options = {
     dtype: "q4_0",
     batch: 1,
