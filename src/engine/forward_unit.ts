@@ -50,7 +50,7 @@ type Amount = Pick<ForwardRun, "generate" | "interactive" | "repetitions">;
 /** What is run first: it tells how long the rest takes, and where there is no time for more, it is all there is. */
 const first = (generate: number): Amount => ({
   generate: Math.min(4, generate),
-  interactive: Math.min(2, generate),
+  interactive: Math.min(4, generate),
   repetitions: 1,
 });
 

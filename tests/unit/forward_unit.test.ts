@@ -35,7 +35,7 @@ test("what was run first is all there is where there is no time for more", () =>
   expect(amountFor(found(10, 2, 2), 128, 5)).toBeUndefined();
   expect(amountFor(found(10, 2, 2), 1, 5)).toBeUndefined();
   // A slow prompt does not keep a fast answer short.
-  expect(amountFor(found(10, 0.01, 2), 128, 5)).toEqual({ generate: 100, interactive: 2, repetitions: 1 });
+  expect(amountFor(found(10, 0.01, 2), 128, 5)).toEqual({ generate: 100, interactive: 4, repetitions: 1 });
 });
 
 test("chunks are powers of two in which no product and no attention takes long", () => {
