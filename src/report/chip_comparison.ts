@@ -118,6 +118,8 @@ export function comparison(
       id: name,
       title: `${name}: as measured here, reference chips at their roofline`,
       unit: "tokens/s",
+      scale: "logarithmic",
+      note: "reference chips are upper bounds from published figures",
       bars: [
         ...group.map(({ each: { dtype }, tokensPerSecond }) => ({
           name: `${ownName(result)}, measured, ${dtype}`,

@@ -189,15 +189,14 @@ export function breakdownCharts(whole: readonly WholeModel[]): { chart: Bars; ta
       id: `breakdown ${name}`,
       title: `Where a token's time goes: ${name}`,
       unit: "% of a step",
-      bars: each.breakdown
-        // A logarithmic axis has no zero.
-        .filter(({ share }) => share > 0)
-        .map(({ label, kernel, count, seconds: time, share }) => ({
-          name: label,
-          value: 100 * share,
-          own: true,
-          source: `${count} × ${kernel}: ${duration(time)}`,
-        })),
+      scale: "linear",
+      note: "each dispatch in a pass of its own, timed by the GPU",
+      bars: each.breakdown.map(({ label, kernel, count, seconds: time, share }) => ({
+        name: label,
+        value: 100 * share,
+        own: true,
+        source: `${count} × ${kernel}: ${duration(time)}`,
+      })),
     };
     return [{ chart, table }];
   });

@@ -24,22 +24,22 @@ function table({ title, note, columns, rows }: Table): string {
 
 const BAR = 40;
 
-/** Bars on a logarithmic axis, each with its value. */
-function barChart({ title, unit, bars }: Bars): string {
+/** Bars, each with its value. */
+function barChart({ title, unit, scale, note, bars }: Bars): string {
   const name = Math.max(...bars.map((bar) => bar.name.length));
   const texts = bars.map(({ value }) => significant(value));
   const width = Math.max(...texts.map((text) => text.length));
-  const logs = bars.map(({ value }) => Math.log10(value));
-  const low = Math.floor(Math.min(...logs));
-  const high = Math.max(...logs);
+  const at = bars.map(({ value }) => (scale === "linear" ? value : Math.log10(value)));
+  const low = scale === "linear" ? 0 : Math.floor(Math.min(...at));
+  const high = Math.max(...at);
   const lines = bars.map((bar, i) => {
-    const length = Math.max(1, Math.round((BAR * (logs[i]! - low)) / Math.max(high - low, 1e-9)));
+    const length = Math.max(1, Math.round((BAR * (at[i]! - low)) / Math.max(high - low, 1e-9)));
     return `${bar.name.replaceAll("`", "'").padEnd(name)}  ${texts[i]!.padStart(width)}  ${(bar.own ? "█" : "▒").repeat(length)}`;
   });
   return [
     `## ${escaped(title)}`,
     "",
-    `${unit}, logarithmic; reference chips are upper bounds from published figures`,
+    `${unit}${scale === "linear" ? "" : ", logarithmic"}; ${note}`,
     "",
     "```",
     ...lines,

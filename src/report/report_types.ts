@@ -65,6 +65,10 @@ export interface Bars {
   readonly id: string;
   readonly title: string;
   readonly unit: string;
+  /** Shares of a whole are linear; speeds of a card and of a rack are not. */
+  readonly scale: "linear" | "logarithmic";
+  /** What to know before comparing bars. */
+  readonly note: string;
   readonly bars: readonly {
     readonly name: string;
     readonly value: number;

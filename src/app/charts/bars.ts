@@ -4,30 +4,34 @@ import { significant } from "../../units";
 import { type Theme, wrapped } from "./theme";
 
 /** Writes each bar's value at its end, or inside it where the chart ends, so that nobody has to hover. */
-const valuesAtEnds = ({ ink }: Theme): Plugin<"bar"> => ({
+const valuesAtEnds = (bars: Bars["bars"], { ink, onAccent }: Theme): Plugin<"bar"> => ({
   id: "values-at-ends",
   afterDatasetsDraw(chart) {
     const { ctx, chartArea, data } = chart;
     ctx.save();
     ctx.font = "11px system-ui, sans-serif";
     ctx.textBaseline = "middle";
-    ctx.fillStyle = ink;
     chart.getDatasetMeta(0).data.forEach(({ x, y }, i) => {
       const text = significant(Number(data.datasets[0]?.data[i]));
       const outside = x + 6 + ctx.measureText(text).width <= chartArea.right;
       ctx.textAlign = outside ? "left" : "right";
+      ctx.fillStyle = !outside && bars[i]?.own === true ? onAccent : ink;
       ctx.fillText(text, outside ? x + 6 : x - 6, y);
     });
     ctx.restore();
   },
 });
 
-/** Horizontal bars on a logarithmic axis; the measured one in the accent colour. */
-export function barsConfig({ bars, unit }: Bars, theme: Theme, narrow: boolean): ChartConfiguration<"bar"> {
+/** Horizontal bars; those that were measured in the accent colour. */
+export function barsConfig(
+  { bars, unit, scale }: Bars,
+  theme: Theme,
+  narrow: boolean,
+): ChartConfiguration<"bar"> {
   const lowest = Math.min(...bars.map(({ value }) => value));
   return {
     type: "bar",
-    plugins: [valuesAtEnds(theme)],
+    plugins: [valuesAtEnds(bars, theme)],
     data: {
       labels: bars.map(({ name }) => (narrow && name.length > 22 ? `${name.slice(0, 21)}…` : name)),
       datasets: [
@@ -46,9 +50,13 @@ export function barsConfig({ bars, unit }: Bars, theme: Theme, narrow: boolean):
       animation: false,
       scales: {
         x: {
-          type: "logarithmic",
-          min: 10 ** Math.floor(Math.log10(lowest) - 0.2),
-          title: { display: true, text: `${unit}, logarithmic`, color: theme.ink },
+          type: scale,
+          min: scale === "linear" ? 0 : 10 ** Math.floor(Math.log10(lowest) - 0.2),
+          title: {
+            display: true,
+            text: scale === "linear" ? unit : `${unit}, logarithmic`,
+            color: theme.ink,
+          },
           grid: { color: theme.grid },
           ticks: {
             color: theme.ink,

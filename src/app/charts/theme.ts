@@ -1,6 +1,8 @@
 /** Colours of the style sheet, as a canvas needs them. */
 export interface Theme {
   readonly ink: string;
+  /** Of text on the accent. */
+  readonly onAccent: string;
   readonly grid: string;
   readonly accent: string;
   readonly muted: string;
@@ -12,6 +14,7 @@ export function themeOf(element: Element): Theme {
   const colour = (name: string) => style.getPropertyValue(name).trim();
   return {
     ink: colour("--ink-soft"),
+    onAccent: colour("--accent-ink"),
     grid: colour("--line"),
     accent: colour("--accent"),
     muted: colour("--bar"),
