@@ -21,13 +21,19 @@ function onSlices(wgsl: string): string {
   }, wgsl);
 }
 
-const again = (variant: Variant<ReadShape, ReadTuning>): Variant<RereadShape, ReadTuning> => ({
-  ...variant,
-  // Once they are compiled: pages know kernels without their text.
-  get shaders() {
-    return Object.fromEntries(Object.entries(variant.shaders).map(([stem, wgsl]) => [stem, onSlices(wgsl)]));
-  },
-});
+/** Its shaders are made once they are compiled: pages know kernels without their text. */
+function again(variant: Variant<ReadShape, ReadTuning>): Variant<RereadShape, ReadTuning> {
+  let made: Record<string, string> | undefined;
+  return {
+    ...variant,
+    get shaders() {
+      made ??= Object.fromEntries(
+        Object.entries(variant.shaders).map(([stem, wgsl]) => [stem, onSlices(wgsl)]),
+      );
+      return made;
+    },
+  };
+}
 
 /**
  * `read` on a working set of its own size: a small one is read by many groups in one dispatch, whose own cost it would
