@@ -44,7 +44,7 @@ const engines: Readonly<Record<Stack, Engine>> = {
 export const engineOf = (stack: Stack): Engine => engines[stack];
 
 const spellings: readonly (readonly [RegExp, Stack])[] = [
-  [/webgpu|webllm|wgpu|transformers\.js|onnxruntime-web/, "webgpu"],
+  [/webgpu|webllm|wgpu|transformers\.js|onnx.*web/, "webgpu"],
   [/ollama/, "ollama"],
   [/llama\.?cpp.*vulkan/, "llama.cpp-vulkan"],
   [/llama\.?cpp.*(rocm|hip)/, "llama.cpp-rocm"],
