@@ -1,8 +1,9 @@
-// npm test: brings the browsers it needs, runs the rungs one after another and adds them up. Rungs do not
-// run side by side: a software adapter takes all cores. A rung that ran nothing, or found no browser at
-// all, is a failure; a single browser or adapter that cannot be had is skipped with its reason.
+// npm test: brings the browsers it needs, runs the rungs and adds them up. The rungs with browsers do not run side by
+// side: a software adapter takes all cores. The one without runs beside the first of them, in what compilers of shaders
+// leave over, and says what came of it at its end. A rung that ran nothing, or found no browser at all, is a failure; a
+// single browser or adapter that cannot be had is skipped with its reason.
 
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -39,8 +40,25 @@ listSkipped();
 
 const folder = mkdtempSync(join(tmpdir(), "tokenroof-tests-"));
 
+/** The exit status of a command; its output comes at once, or, where it runs beside another, when it has ended. */
+function ended(command, words, beside) {
+  const child = spawn(command, words, {
+    stdio: ["ignore", beside ? "pipe" : "inherit", beside ? "pipe" : "inherit"],
+    shell: process.platform === "win32",
+  });
+  const said = [];
+  for (const stream of [child.stdout, child.stderr]) stream?.on("data", (part) => said.push(part));
+  return new Promise((resolve) => {
+    child.on("error", () => resolve(1));
+    child.on("close", (status) => {
+      process.stdout.write(Buffer.concat(said));
+      resolve(status);
+    });
+  });
+}
+
 /** Runs one rung; its counts, or one failure where it ended without a report. */
-function runRung(name) {
+async function runRung(name, beside = false) {
   const file = join(folder, `${name}.json`);
   const words = [
     "vitest",
@@ -51,10 +69,7 @@ function runRung(name) {
     "--reporter=json",
     `--outputFile.json=${file}`,
   ];
-  const { status } = spawnSync("npx", words, {
-    stdio: ["ignore", "inherit", "inherit"],
-    shell: process.platform === "win32",
-  });
+  const status = await ended("npx", words, beside);
   try {
     const { numPassedTests, numFailedTests, numPendingTests } = JSON.parse(readFileSync(file, "utf8"));
     // A rung that broke outside of a test counts as a failure of its own.
@@ -66,7 +81,9 @@ function runRung(name) {
 }
 
 const noBrowser = skippedEngines.length === browsers.engines.length;
-const rungs = ["unit", ...(noBrowser ? [] : ["gpu", "e2e"])].map(runRung);
+const unit = runRung("unit", !noBrowser);
+const gpu = noBrowser ? undefined : await runRung("gpu");
+const rungs = [await unit, ...(gpu === undefined ? [] : [gpu, await runRung("e2e")])];
 rmSync(folder, { recursive: true });
 
 console.log();
