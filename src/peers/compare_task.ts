@@ -36,7 +36,7 @@ export interface Bench {
 const DEADLINE_SECONDS = 120;
 
 /** A way this much slower than the same runtime's fastest takes no part in the rounds. */
-const OUTDONE = 1.25;
+const OUTDONE = 2;
 
 /** A runtime's way on its way through the steps; it has an outcome where these ended early. */
 interface Candidate {

@@ -39,6 +39,12 @@ const timeText = (task: TaskResult, { outcome }: Timed) => {
   return `${duration(seconds)}, ${rateOf(task, seconds)}`;
 };
 
+/** A peer's time and its ratio to our own; undefined where there is none. */
+function comparedText(task: TaskResult, { runtime, variant, outcome }: Timed): string | undefined {
+  const compared = comparisonsOf(task).find((each) => each.runtime === runtime && each.variant === variant);
+  return compared && `${duration(median(outcome.samples))}, ${ratioText(compared.ratio)}`;
+}
+
 function ownCell(task: TaskResult): Cell {
   const { own } = task;
   if (isTimed(own)) return cell(timeText(task, own), own.variant);
@@ -52,11 +58,8 @@ function peerCell(task: TaskResult, runtime: string): Cell {
     const [first] = task.peers.filter((entry) => entry.runtime === runtime);
     return cell(first === undefined ? NONE : withoutTime(first.outcome));
   }
-  const compared = comparisonsOf(task).find(
-    (each) => each.runtime === runtime && each.variant === best.variant,
-  );
-  if (compared === undefined) return cell(timeText(task, best), best.variant);
-  return cell(`${duration(median(best.outcome.samples))}, ${ratioText(compared.ratio)}`, best.variant);
+  const compared = comparedText(task, best);
+  return cell(compared ?? timeText(task, best), best.variant);
 }
 
 const bestText = ([best]: readonly Comparison[]) =>
@@ -90,7 +93,7 @@ function wayRow(task: TaskResult, entry: Entry): Cell[] {
   const { runtime, variant, arithmetic, outcome } = entry;
   const check = "check" in outcome ? outcome.check : undefined;
   const time = isTimed(entry)
-    ? duration(median(entry.outcome.samples))
+    ? (comparedText(task, entry) ?? duration(median(entry.outcome.samples)))
     : outcome.status === "outdone"
       ? `about ${duration(outcome.seconds)}`
       : NONE;

@@ -114,7 +114,7 @@ describe("a task", () => {
     const { bench, log } = benchOf(
       { seconds: 0.02 },
       {
-        steady: { one: { seconds: 0.05 }, other: { seconds: 0.06 }, hopeless: { seconds: 0.09 } },
+        steady: { one: { seconds: 0.05 }, other: { seconds: 0.06 }, hopeless: { seconds: 0.11 } },
         quick: { wrong: { seconds: 1e-4, answers: [wrongAnswer] } },
         shifty: { later: { seconds: 1e-4, answers: [answer, wrongAnswer] } },
         broken: { way: new Error("no such operator\nat line 7"), half: { seconds: 0.1, failsAfter: 2 } },
