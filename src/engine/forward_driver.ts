@@ -16,7 +16,7 @@ export interface Driver {
 }
 
 /** The dispatches of a pass in parts of so many layers each; the first and the last have what lies around them too. */
-function partsOf({ dispatches }: PreparedPass, layers: number): { from: number; to: number }[] {
+export function partsOf({ dispatches }: PreparedPass, layers: number): { from: number; to: number }[] {
   const starts = dispatches.flatMap(({ label, layer }, i) =>
     i === 0 || (label === "qkv_proj" && layer !== null && layer > 0 && layer % layers === 0) ? [i] : [],
   );

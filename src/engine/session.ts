@@ -37,7 +37,7 @@ export interface Session extends Bench {
 export const isGone = (error: unknown): boolean => error instanceof DeviceLost || error instanceof NoAnswer;
 
 /** Bytes that weights may take: what the plan says, but a phone's browser is ended rather than refused memory. */
-export const memoryBudget = ({ memory }: Plan, mobile: boolean): number =>
+export const memoryBudget = ({ memory }: Pick<Plan, "memory">, mobile: boolean): number =>
   mobile ? Math.min(memory, MIN_WEIGHTS) : memory;
 
 /** Bytes of weights to begin with: no more than the plan allows, nor than its models have. */

@@ -54,7 +54,7 @@ export const quantsOf: Readonly<Record<DType, "i8" | "i4" | undefined>> = {
  * Where a whole number lies: its word and the lowest bit of it. Four neighbours lie in the four words of a vec4u, in
  * the same bits, so that a shader unpacks four of them with one shift: i8 in blocks of 16, i4 in blocks of 32.
  */
-function placeOf(element: "i8" | "i4", index: number): { word: number; bit: number } {
+export function placeOf(element: "i8" | "i4", index: number): { word: number; bit: number } {
   const perWord = 32 / bitsOf[element];
   const block = Math.floor(index / (4 * perWord));
   return { word: 4 * block + (index & 3), bit: ((index >> 2) & (perWord - 1)) * bitsOf[element] };
