@@ -1,7 +1,8 @@
 // A text that a model from files has written: what was asked for, how far it is, and what came of it. Plain data.
 
 import type { DType } from "./kernels/elements";
-import type { DeviceInfo, HostInfo } from "./result";
+import type { Plan } from "./plan";
+import type { DeviceInfo, HostInfo, Result } from "./result";
 
 /** What to write. */
 export interface TextOrder {
@@ -13,6 +14,8 @@ export interface TextOrder {
   readonly most: number | null;
   /** Bytes of GPU memory for weights. */
   readonly memory: number;
+  /** Prompts, answers, depths and batches that the model is measured with as well; null for none. */
+  readonly measure: Pick<Plan, "preset" | "pp" | "tg" | "depth" | "batch"> | null;
 }
 
 export const defaultPrompt = "Once upon a time";
@@ -24,12 +27,12 @@ export const USUAL_TOKENS = 128;
 export const MOST_PROMPT = 2 ** 20;
 
 export interface TextProgress {
-  readonly stage: "reading the files" | "loading the weights" | "compiling" | "writing";
+  readonly stage: "reading the files" | "loading the weights" | "compiling" | "writing" | "measuring";
   readonly dtype: DType | null;
   /** Of the weights, where they are being loaded; of the tokens, where they are being written. */
   readonly done: number;
   readonly total: number;
-  /** What is written so far. */
+  /** What is written so far, or what is being measured. */
   readonly text: string;
 }
 
@@ -72,9 +75,11 @@ export interface TextResult {
   /** What there is to know about the files, in a sentence each. */
   readonly remarks: readonly string[];
   readonly texts: readonly WrittenText[];
+  /** The same model run whole with the plan's prompts and answers, where that was asked for. */
+  readonly measured: Result | null;
 }
 
-/** What came of an order. `input` is what is wrong with the files or the order, `device` what the device cannot do. */
+/** What came of an order. `input` is what is wrong with the files or the order; `run` is what failed on the device, `none` that there is none. */
 export type TextOutcome =
   | { readonly ok: true; readonly result: TextResult }
-  | { readonly ok: false; readonly fault: "input" | "device"; readonly problem: string };
+  | { readonly ok: false; readonly fault: "input" | "run" | "none"; readonly problem: string };

@@ -7,6 +7,7 @@ import { defaultPlan, type Plan, parsePlan, parsePlanWords, planPairs, planSchem
 import { decodeLink, encodeLink } from "../report/link";
 import { report } from "../report/report";
 import type { Result } from "../result";
+import type { TextOrder, TextOutcome } from "../text_result";
 import { type KnownTuning, parseTunings, tuningsFile } from "../tuning_records";
 import { adviceFor } from "./advice";
 import type { AutomationOptions } from "./automation";
@@ -16,9 +17,18 @@ import { inspect, type Run, runSelfTest } from "./engine_client";
 import { PATIENCE_SECONDS } from "./heartbeat";
 import { startKeptRun } from "./kept_run";
 import { keepTunings, noTunings, placeOf } from "./known_tunings";
-import { type Actions, type Environment, type Mishaps, noMishaps, type State } from "./state";
+import {
+  type Actions,
+  type Environment,
+  type Mishaps,
+  noMishaps,
+  noText,
+  type State,
+  type TextState,
+} from "./state";
+import { startText, type TextRun, topFiles } from "./text_client";
 import { page } from "./views/page";
-import type { RunOutcome } from "./worker";
+import type { NamedFile, RunOutcome } from "./worker";
 
 const root = document.querySelector<HTMLElement>("#app");
 if (root === null) throw new Error("index.html has no #app");
@@ -32,11 +42,13 @@ let state: State = {
   mishaps: noMishaps,
   interrupted: undefined,
   selfTest: { kind: "none" },
+  text: noText,
   tunings: noTunings,
   shown: undefined,
   link: undefined,
 };
 let running: Run | undefined;
+let writing: TextRun | undefined;
 const tuningKeeper = keepTunings((tunings) => update({ tunings }));
 
 function update(changes: Partial<State>): void {
@@ -64,6 +76,7 @@ async function start(
   { earlier, tunings = tuningKeeper.now.all }: StartOptions = {},
 ): Promise<RunOutcome> {
   running?.cancel("another run was started");
+  writing?.cancel();
   history.replaceState(null, "", address(plan));
   update({
     plan,
@@ -128,6 +141,34 @@ function address(plan: Plan): string {
   return pairs.length === 0 ? location.pathname : `?${pairs.join("&")}`;
 }
 
+const setText = (changes: Partial<TextState>) => update({ text: { ...state.text, ...changes } });
+
+/** Writes a text, and shows it as it comes. One that is being written is ended first. */
+async function writeText(order: TextOrder, files: readonly NamedFile[]): Promise<TextOutcome> {
+  writing?.cancel();
+  setText({
+    outcome: undefined,
+    progress: { stage: "reading the files", dtype: null, done: 0, total: 1, text: "" },
+  });
+  const ifWriting = (then: () => void) => {
+    if (writing === text) then();
+  };
+  const text = startText(order, files, (progress) =>
+    ifWriting(() => {
+      window.tokenroof.textProgress = progress;
+      setText({ progress });
+    }),
+  );
+  writing = text;
+  const outcome = await text.outcome;
+  ifWriting(() => {
+    writing = undefined;
+    window.tokenroof.textProgress = undefined;
+    setText({ progress: undefined, outcome });
+  });
+  return outcome;
+}
+
 const actions: Actions = {
   run() {
     if (state.planned && state.progress === undefined) void start(state.plan);
@@ -142,6 +183,20 @@ const actions: Actions = {
         : { kind: "failed", problem: `The self-test failed: ${outcome.problem}` },
     });
   },
+  setText,
+  write() {
+    const { files, prompt, dtype, most, memory } = state.text;
+    if (writing !== undefined || state.progress !== undefined || files.length === 0) return;
+    const order: TextOrder = {
+      prompt,
+      dtypes: dtype === "" ? [] : [dtype],
+      most: most.trim() === "" ? null : Number(most),
+      memory: memory * 2 ** 30,
+      measure: null,
+    };
+    void writeText(order, files);
+  },
+  cancelText: () => writing?.cancel(),
   resume() {
     const { interrupted } = state;
     if (interrupted !== undefined) void start(interrupted.result.plan, { earlier: interrupted });
@@ -236,6 +291,8 @@ window.tokenroof = {
   inspect,
   selfTest: () => runSelfTest(() => {}),
   patienceSeconds: PATIENCE_SECONDS,
+  writeText: (order, files) => writeText(order, files === undefined ? state.text.files : topFiles(files)),
+  textProgress: undefined,
   result: undefined,
   progress: undefined,
 };

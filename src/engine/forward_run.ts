@@ -9,7 +9,7 @@ import {
   layersWithin,
 } from "../workloads";
 import type { Gpu } from "./device";
-import { type Forward, type PreparedPass, prepareForward } from "./forward";
+import { type FillWeights, type Forward, type PreparedPass, prepareForward } from "./forward";
 import { breakdown } from "./forward_breakdown";
 import { createDriver, type Driver } from "./forward_driver";
 import {
@@ -53,7 +53,7 @@ export function forwardPasses(
 }
 
 /**
- * Runs a model, with the weights of a seed where one is given. `onPlan` is told what it takes before any of that is allocated. Throws where the model is not known, its
+ * Runs a model, with the weights of a seed or of a file where one is given. `onPlan` is told what it takes before any of that is allocated. Throws where the model is not known, its
  * tensors fit neither bindings nor memory, or what it computes is not finite or not the same each time.
  */
 export async function runForward(
@@ -63,7 +63,7 @@ export async function runForward(
     choose,
     seed,
     onPlan = () => {},
-  }: { choose?: Choose; seed?: number; onPlan?: (memory: ForwardMemory) => void } = {},
+  }: { choose?: Choose; seed?: number | FillWeights; onPlan?: (memory: ForwardMemory) => void } = {},
 ): Promise<ForwardMeasurement> {
   for (const field of ["prompt", "chunk", "generate", "repetitions", "batch"] as const) {
     if (!Number.isInteger(run[field]) || run[field] < 1)

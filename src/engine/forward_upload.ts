@@ -7,6 +7,7 @@ import type { Checkpoint } from "../weight_files/checkpoint";
 import { encodedMatrix, readVector } from "../weight_files/weight_stream";
 import type { Tensor } from "../workloads";
 import type { Gpu } from "./device";
+import { fillBuffer } from "./fill";
 import type { FillWeights } from "./forward";
 import { fillTable } from "./forward_weights";
 
@@ -51,8 +52,10 @@ export const uploadWeights =
     for (const tensor of tensors) {
       const { name, role, rows, element } = tensor;
       const buffer = bufferOf(name);
-      // The scales come with their matrix. The KV cache is written before it is read.
-      if (name.endsWith(".scales") || role === "cache") continue;
+      // The scales come with their matrix.
+      if (name.endsWith(".scales")) continue;
+      // Nobody has said what stands at a depth, and random numbers cost what any do; zeros might not.
+      if (role === "cache") await fillBuffer(gpu, buffer, element, gpu.freshSeed());
       if (role === "matrix") {
         const scales = quantsOf[dtype] === undefined ? undefined : byName.get(`${name}.scales`);
         for await (const piece of encodedMatrix(weights.parts(name, rows), dtype)) {

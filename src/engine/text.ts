@@ -1,6 +1,8 @@
 // From files and a prompt to a text: the whole of it, on any host.
 
 import type { DType } from "../kernels/elements";
+import type { Plan } from "../plan";
+import type { Result } from "../result";
 import {
   MOST_PROMPT,
   type TextOrder,
@@ -23,6 +25,7 @@ import { openTokenizer, type Tokenizer } from "../weight_files/tokenizer";
 import { type Gpu, openDevice, unsupported } from "./device";
 import { uploadWeights } from "./forward_upload";
 import type { Host } from "./host";
+import { run } from "./run";
 import { memoryBudget } from "./session";
 import { writeTokens } from "./write_text";
 
@@ -56,6 +59,8 @@ function mostTokens(
   prompt: number,
   most: number | null,
 ): number {
+  if (most !== null && !(Number.isSafeInteger(most) && most >= 1))
+    throw new BadWeights(`tokens to write are a whole number from 1, not ${most}`);
   const asked = prompt + (most ?? 1);
   if (asked > context)
     throw new BadWeights(
@@ -124,6 +129,57 @@ const described = ({ model, storedAs }: Checkpoint): TextResult["model"] => ({
   context: model.max_position_embeddings,
 });
 
+/** The plan of a measurement: the files' model whole, and the probes that say what the device can do. */
+const planOf = (
+  order: TextOrder,
+  measure: NonNullable<TextOrder["measure"]>,
+  dtypes: readonly DType[],
+): Plan => ({
+  ...measure,
+  model: [],
+  dtype: [...dtypes],
+  kernel: [],
+  calls: [],
+  sustain: 0,
+  memory: order.memory,
+  forward: true,
+});
+
+/** Throws where a measurement goes beyond the model's context. */
+function assertContext(
+  { max_position_embeddings: context }: Checkpoint["model"],
+  measure: TextOrder["measure"],
+): void {
+  if (measure === null) return;
+  const [depth, prompt, answer] = [measure.depth, measure.pp, measure.tg].map((list) => Math.max(...list, 0));
+  const tokens = (depth ?? 0) + (prompt ?? 0) + (answer ?? 0) + 1;
+  if (tokens > context)
+    throw new BadWeights(
+      `depth=${depth} pp=${prompt} tg=${answer} are ${tokens} tokens with the one that follows, and the model's context (max_position_embeddings) is ${context}`,
+    );
+}
+
+/** Runs the model whole, as a plan's models are. */
+function measured(
+  host: Host,
+  checkpoint: Checkpoint,
+  plan: Plan,
+  tell: (progress: TextProgress) => void,
+): Promise<Result> {
+  const { model } = checkpoint;
+  const own = {
+    name: model._name_or_path,
+    model,
+    fill: (dtype: DType) => uploadWeights(checkpoint, dtype, () => {}),
+  };
+  return run(
+    plan,
+    host,
+    ({ label, done, total }) => tell({ stage: "measuring", dtype: null, done, total, text: label }),
+    { own },
+  );
+}
+
 /** What a reader of the text should know about the files. */
 function remarksOn(checkpoint: Checkpoint): string[] {
   const { tokenizer, ends, weights, storedAs } = checkpoint;
@@ -155,6 +211,7 @@ export async function writeText(
     const tokenizer = "files" in made ? await openTokenizer(made.where, made.files) : undefined;
     const prompt = promptTokens(order.prompt, tokenizer, checkpoint);
     const most = mostTokens(model, prompt.length, order.most);
+    assertContext(model, order.measure);
 
     gpu = await openDevice(host);
     const opened = gpu;
@@ -164,6 +221,7 @@ export async function writeText(
     const texts: WrittenText[] = [];
     for (const dtype of chosen)
       texts.push(await writeOne(opened, checkpoint, tokenizer, { dtype, prompt, most }, tell));
+    const { measure } = order;
     return {
       ok: true,
       result: {
@@ -175,6 +233,7 @@ export async function writeText(
         prompt: order.prompt,
         remarks: remarksOn(checkpoint),
         texts,
+        measured: measure && (await measured(host, checkpoint, planOf(order, measure, chosen), tell)),
       },
     };
   } catch (error) {
@@ -184,7 +243,7 @@ export async function writeText(
       () => error,
       (gone: unknown) => gone,
     );
-    return { ok: false, fault: "device", problem: cause instanceof Error ? cause.message : String(cause) };
+    return { ok: false, fault: "run", problem: cause instanceof Error ? cause.message : String(cause) };
   } finally {
     gpu?.close();
   }

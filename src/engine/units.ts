@@ -22,7 +22,11 @@ export function callsOf({ workloads }: Result): Call[] {
 }
 
 /** What the probes of a plan's types have to find, each once, before what is computed in the type; whole models last. */
-export function unitsOf(plan: Plan, calls: readonly Call[]): Unit[] {
+export function unitsOf(
+  plan: Plan,
+  calls: readonly Call[],
+  cases: readonly ForwardCase[] = forwardCases(plan),
+): Unit[] {
   const probed = new Set<string>();
   const cells = plan.dtype.flatMap((dtype): Unit[] => {
     const probes = probesOf(dtype).filter((each) => {
@@ -34,7 +38,7 @@ export function unitsOf(plan: Plan, calls: readonly Call[]): Unit[] {
       ...calls.map((call): Unit => ({ kind: "call", dtype, call })),
     ];
   });
-  return [...cells, ...forwardCases(plan).map((forward): Unit => ({ kind: "forward", forward }))];
+  return [...cells, ...cases.map((forward): Unit => ({ kind: "forward", forward }))];
 }
 
 /** Whether an earlier run got to a unit, with whatever outcome. */

@@ -58,6 +58,6 @@ export function textReport({ model, device, host, remarks, texts }: TextResult):
   };
 }
 
-/** A text for a terminal: what would move its cursor or colour it is left out. */
+/** A text for a terminal: without what would move its cursor, colour it, or turn the order of its letters around. */
 export const plainText = (text: string): string =>
-  text.replace(/\r\n?/g, "\n").replace(/[^\P{C}\n\t]/gu, "\ufffd");
+  text.replace(/\r\n?/g, "\n").replace(/(?![\n\t])[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu, "\ufffd");
