@@ -15,6 +15,8 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   plan: ["workloads", "kernels", "names"],
   bounds: [],
   timing: ["bounds", "statistics"],
+  weight_files: ["workloads", "kernels", "bounds", "units"],
+  text_result: ["plan", "result", "kernels"],
   forward_result: ["plan", "workloads", "timing", "bounds"],
   result: ["plan", "workloads", "result_migration", "forward_result", "timing", "bounds"],
   result_migration: [],
@@ -27,6 +29,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     "analysis",
     "result",
     "forward_result",
+    "text_result",
     "timing",
     "statistics",
     "chips",
@@ -37,6 +40,8 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   engine: [
     "result",
     "forward_result",
+    "text_result",
+    "weight_files",
     "timing",
     "tuning_records",
     "statistics",
@@ -49,6 +54,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
 };
 const pure = [
   "names",
+  "weight_files",
   "bounds",
   "timing",
   "statistics",

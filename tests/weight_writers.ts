@@ -153,7 +153,7 @@ function storedBlocks(
   for (let at = 0; at < blocks; at++) {
     const values = Array.from({ length: 32 }, (_, i) => given[32 * at + i]!);
     const valueAt = block(values, new DataView(bytes.buffer, at * size, size));
-    for (let i = 0; i < 32; i++) numbers[32 * at + i] = valueAt(i);
+    for (let i = 0; i < 32; i++) numbers[32 * at + i] = valueAt(i) + 0;
   }
   return { bytes, numbers };
 }

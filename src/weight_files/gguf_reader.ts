@@ -20,18 +20,18 @@ export interface GgufReader {
 
 /** Reads on from the beginning of a file. Throws BadWeights, with the offset, where it ends too early. */
 export function ggufReader(file: ByteSource): GgufReader {
-  let window = new Uint8Array(0);
+  let held = new Uint8Array(0);
   let begin = 0;
   let offset = 0;
 
   const take = async (length: number, what: string): Promise<DataView> => {
     const remaining = file.size - offset;
     if (length > remaining) refuse(file, offset, `${what} takes ${length} bytes, and ${remaining} are left`);
-    if (offset < begin || offset + length > begin + window.length) {
-      window = await file.read(offset, Math.min(Math.max(length, WINDOW), remaining));
+    if (offset < begin || offset + length > begin + held.length) {
+      held = await file.read(offset, Math.min(Math.max(length, WINDOW), remaining));
       begin = offset;
     }
-    const view = new DataView(window.buffer, window.byteOffset + offset - begin, length);
+    const view = new DataView(held.buffer, held.byteOffset + offset - begin, length);
     offset += length;
     return view;
   };

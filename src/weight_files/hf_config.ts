@@ -108,7 +108,10 @@ const REQUIRED = [
 export function checkedModel(where: string, fields: Fields): ModelConfig {
   const present = Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
   const parsed = v.safeParse(modelConfigSchema, present);
-  if (!parsed.success) throw new BadWeights(`${where}: ${problemOf(parsed.issues[0], "model")}`);
+  if (!parsed.success) {
+    const [issue] = parsed.issues;
+    throw new BadWeights(`${where}: ${issue.path === undefined ? issue.message : problemOf(issue, "model")}`);
+  }
   const reason = whyNoForward(parsed.output);
   if (reason !== undefined) throw new BadWeights(`${where}: ${reason}`);
   return parsed.output;
