@@ -6,6 +6,8 @@ import type { DeviceInfo, HostInfo, Result } from "./result";
 
 /** What to write. */
 export interface TextOrder {
+  /** What to call a model whose files have no name for it; null where nobody knows. */
+  readonly name: string | null;
   /** Where the files have no tokenizer, the numbers of its tokens, with spaces between them. */
   readonly prompt: string;
   /** How weights are stored, one text for each; empty for what is closest to the files. */

@@ -188,6 +188,7 @@ const actions: Actions = {
     const { files, prompt, dtype, most, memory } = state.text;
     if (writing !== undefined || state.progress !== undefined || files.length === 0) return;
     const order: TextOrder = {
+      name: files[0]?.folder ?? null,
       prompt,
       dtypes: dtype === "" ? [] : [dtype],
       most: most.trim() === "" ? null : Number(most),

@@ -19,7 +19,7 @@ const PATIENCE_SECONDS = 60;
 export const topFiles = (files: Iterable<File>): NamedFile[] =>
   [...files]
     .filter(({ webkitRelativePath }) => webkitRelativePath.split("/").length <= 2)
-    .map((file) => ({ name: file.name, file }));
+    .map((file) => ({ name: file.name, file, folder: file.webkitRelativePath.split("/")[0] || null }));
 
 /** Starts writing. */
 export function startText(

@@ -36,6 +36,8 @@ export interface Order {
 export interface NamedFile {
   readonly name: string;
   readonly file: Blob;
+  /** The name of the folder that was chosen, where one was. */
+  readonly folder: string | null;
 }
 
 const visibility = pageVisibility();

@@ -1,7 +1,7 @@
 // Weights on this machine: which files a path means, and their bytes for what reads them in this process.
 
 import { closeSync, openSync, read, readdirSync, type Stats, statSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { BadWeights, type ByteSource } from "../weight_files/byte_source";
 import { Exit, ExitCode } from "./exit";
@@ -38,6 +38,12 @@ export function weightPaths(path: string): string[] {
     : [];
   const beside = readdirSync(folder).filter((each) => BESIDE.includes(each));
   return [path, ...[...shards, ...beside].map((each) => join(folder, each))];
+}
+
+/** The folder that the weights are in: it has the model's name more often than anything in it. */
+export function modelName(path: string): string {
+  const full = resolve(path);
+  return basename(statOf(path).isDirectory() ? full : dirname(full));
 }
 
 const readAt = promisify(read);

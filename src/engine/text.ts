@@ -206,7 +206,7 @@ export async function writeText(
   let gpu: Gpu | undefined;
   try {
     tell({ stage: "reading the files", dtype: null, done: 0, total: 1, text: "" });
-    const checkpoint = await openCheckpoint(files);
+    const checkpoint = await openCheckpoint(files, order.name);
     const { tokenizer: made, model, storedAs } = checkpoint;
     const tokenizer = "files" in made ? await openTokenizer(made.where, made.files) : undefined;
     const prompt = promptTokens(order.prompt, tokenizer, checkpoint);

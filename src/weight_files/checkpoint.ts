@@ -78,7 +78,7 @@ async function openGguf(file: ByteSource, files: WeightFiles): Promise<Checkpoin
   };
 }
 
-async function openSafetensors(files: WeightFiles): Promise<Checkpoint> {
+async function openSafetensors(files: WeightFiles, name: string | null): Promise<Checkpoint> {
   const shards = files.get("model.safetensors.index.json");
   const singles = [...files.values()].filter(({ name }) => name.endsWith(".safetensors"));
   const [single, ...more] = singles;
@@ -90,7 +90,11 @@ async function openSafetensors(files: WeightFiles): Promise<Checkpoint> {
     );
   const settings = await config(files, "config.json");
   if (settings === undefined) throw new BadWeights("config.json is missing beside the weights");
-  const model = modelOfConfig("config.json", "config.json", settings);
+  const model = modelOfConfig(
+    "config.json",
+    name ?? nameOf(settings) ?? (single ?? shards)?.name ?? "model",
+    settings,
+  );
   const tensors =
     shards !== undefined
       ? await readShards(shards, files)
@@ -101,7 +105,7 @@ async function openSafetensors(files: WeightFiles): Promise<Checkpoint> {
   const generation = endTokens(await config(files, "generation_config.json"));
   return {
     naming: "safetensors",
-    model: { ...model, _name_or_path: nameOf(settings) ?? (single ?? shards)?.name ?? "model" },
+    model,
     weights,
     storedAs: mostStored(weights),
     ends: generation.length > 0 ? generation : endTokens(settings),
@@ -116,11 +120,14 @@ const nameOf = (settings: unknown): string | undefined => {
   return typeof name === "string" && name !== "" ? quoted(name) : undefined;
 };
 
-/** Opens a model. Throws BadWeights, in one line, where the files are not what they have to be. */
-export async function openCheckpoint(files: WeightFiles): Promise<Checkpoint> {
+/**
+ * Opens a model; `name` is what to call one whose files have no good name for it. Throws BadWeights, in one line, where
+ * the files are not what they have to be.
+ */
+export async function openCheckpoint(files: WeightFiles, name: string | null = null): Promise<Checkpoint> {
   const ggufs = [...files.values()].filter(({ name }) => name.endsWith(".gguf"));
   const [gguf, ...more] = ggufs;
-  if (gguf === undefined) return openSafetensors(files);
+  if (gguf === undefined) return openSafetensors(files, name && quoted(name));
   if (more.length > 0) throw new BadWeights(`${ggufs.length} .gguf files: choose one of them`);
   return openGguf(gguf, files);
 }

@@ -6,20 +6,24 @@ import { prepareForward } from "../../src/engine/forward";
 import { planForward } from "../../src/engine/forward_plan";
 import { uploadWeights } from "../../src/engine/forward_upload";
 import { writeText } from "../../src/engine/text";
+import { writeTokens } from "../../src/engine/write_text";
 import { type DType, dtypes } from "../../src/kernels/elements";
 import type { Matrix } from "../../src/kernels/kernel";
 import { randomAt } from "../../src/kernels/random";
+import { parseResult } from "../../src/result";
+import type { TextOrder } from "../../src/text_result";
 import { blobSource } from "../../src/weight_files/byte_source";
 import { openCheckpoint, type WeightFiles } from "../../src/weight_files/checkpoint";
 import { allFused, forward, type ModelConfig } from "../../src/workloads";
 import configUrl from "../fixtures/tiny-llama/config.json?url";
 import modelUrl from "../fixtures/tiny-llama/model.safetensors?url";
 import tokenizerUrl from "../fixtures/tiny-llama/tokenizer.json?url";
+import { type FixtureFiles, ggufOfFixture } from "../tiny_llama/fixture";
 import { sentences } from "../tiny_llama/sentences";
 import { ggufOf, huggingFaceTensors, type PlainTensor, safetensorsOf } from "../weight_models";
 import { stored } from "../weight_writers";
 import { host, useDevice } from "./device";
-import { referenceLogits, worstError } from "./forward_reference";
+import { argmaxOf, referenceLogits, worstError } from "./forward_reference";
 import { tinyModels } from "./tiny_models";
 import { notRun } from "./whole_models";
 
@@ -164,6 +168,36 @@ describe.each(Object.entries(tinyModels) as [string, ModelConfig][])("%s", (_nam
   });
 });
 
+test("a prompt of several chunks is followed by what float64 finds most likely", async () => {
+  const model = tinyModels.qwen3;
+  const weight = randomWeights(model);
+  const tensors = huggingFaceTensors(model, weight);
+  const checkpoint = await openCheckpoint(
+    filesOf({ "model.safetensors": safetensorsOf(tensors), "config.json": configOf(model) }),
+  );
+  // Software adapters read 64 at once.
+  const long = Array.from({ length: 150 }, (_, i) => (i * i * 31 + i * 17 + 3) % model.vocab_size);
+  const heard: number[] = [];
+  const found = await writeTokens(
+    gpu(),
+    {
+      model,
+      dtype: "f32",
+      prompt: long,
+      most: 4,
+      ends: [],
+      fill: uploadWeights(checkpoint, "f32", () => {}),
+    },
+    { onToken: (tokens) => heard.push(tokens.length) },
+  );
+  const options = { dtype: "f32", largestBinding: 2 ** 27, residentLayers: model.num_hidden_layers } as const;
+  const logits = referenceLogits(model, weight, [...long, ...found.tokens], options);
+  expect(found.tokens).toEqual(logits.slice(long.length - 1, -1).map(argmaxOf));
+  expect(heard).toEqual([1, 2, 3, 4]);
+  expect(found).toMatchObject({ ended: false });
+  expect(found.steps).toHaveLength(3);
+});
+
 describe("a model that knows three sentences", () => {
   const fixture = async (): Promise<WeightFiles> => {
     const [model, config, tokenizer] = await Promise.all(
@@ -171,6 +205,79 @@ describe("a model that knows three sentences", () => {
     );
     return filesOf({ "model.safetensors": model!, "config.json": config!, "tokenizer.json": tokenizer! });
   };
+
+  test.each([
+    ["F16", "f32"],
+    ["Q8_0", "q8_0"],
+    ["Q4_0", "q4_0"],
+  ] as const)("from a GGUF file of %s in %s, with the tokenizer inside", async (type, dtype) => {
+    if (notRun(gpu(), dtype) !== undefined) return;
+    const bytes = Object.fromEntries(
+      await Promise.all(
+        [...(await fixture())].map(async ([name, file]) => [name, await file.read(0, file.size)] as const),
+      ),
+    ) as unknown as FixtureFiles;
+    const outcome = await writeText(
+      host,
+      filesOf({ "tiny.gguf": ggufOfFixture(bytes, type) }),
+      { name: null, prompt: "Where memory", dtypes: [], most: null, memory: 2 ** 30, measure: null },
+      () => {},
+    );
+    if (!outcome.ok) throw new Error(outcome.problem);
+    const { prompt: given, texts } = outcome.result;
+    expect(given + texts[0]?.text).toBe(sentences[1]);
+    // As stored, where the device has it.
+    expect(texts[0]?.dtype).toBe(type === "F16" && gpu().has("shader-f16") ? "f16" : dtype);
+  });
+
+  test("measured whole by a plan, it is a model of a result like any other", async () => {
+    const order: TextOrder = {
+      name: "knows three sentences",
+      prompt: "No number",
+      dtypes: ["f32"],
+      most: null,
+      memory: 2 ** 30,
+      measure: { preset: "smoke", pp: [16], tg: [4], depth: [8], batch: [2] },
+    };
+    const outcome = await writeText(host, await fixture(), order, () => {});
+    if (!outcome.ok) throw new Error(outcome.problem);
+    const { texts, measured } = outcome.result;
+    expect(order.prompt + texts[0]?.text).toBe(sentences[2]);
+    const parsed = parseResult(JSON.parse(JSON.stringify(measured)));
+    if (!parsed.ok) throw new Error(parsed.problem);
+    expect(parsed.result.completion).toEqual({ status: "complete" });
+    expect(parsed.result.forwards).toMatchObject([
+      {
+        status: "measured",
+        model: order.name,
+        dtype: "f32",
+        prompt: 16,
+        generate: 4,
+        depth: 8,
+        batch: 2,
+        residentLayers: 2,
+        ofLayers: 2,
+      },
+    ]);
+  });
+
+  test("that has to be longer than the model's context is refused, and one that does not fit into memory", async () => {
+    const order = {
+      name: null,
+      prompt: "A prompt",
+      dtypes: ["f32"],
+      most: 120,
+      memory: 2 ** 30,
+      measure: null,
+    } as const;
+    const long = await writeText(host, await fixture(), order, () => {});
+    expect(long).toMatchObject({ ok: false, fault: "input" });
+    expect(!long.ok && long.problem).toContain(
+      "129, and the model's context (max_position_embeddings) is 128",
+    );
+    const large = await writeText(host, await fixture(), { ...order, most: 8, memory: 2 ** 18 }, () => {});
+    expect(!large.ok && large.problem).toMatch(/^weights in f32 take .* or dtype=q8_0 .* would do$/);
+  });
 
   test.for(dtypes.flatMap((dtype) => sentences.map((sentence) => [dtype, sentence] as const)))(
     "in %s writes: %s",
@@ -183,7 +290,7 @@ describe("a model that knows three sentences", () => {
       const outcome = await writeText(
         host,
         await fixture(),
-        { prompt: given, dtypes: [dtype], most: null, memory: 2 ** 30, measure: null },
+        { name: null, prompt: given, dtypes: [dtype], most: null, memory: 2 ** 30, measure: null },
         ({ text }) => texts.push(text),
       );
       if (!outcome.ok) throw new Error(outcome.problem);

@@ -98,7 +98,7 @@ export function ownWeights(
           rows="2"
           spellcheck="false"
           .value=${live(text.prompt)}
-          @change=${(event: Event) => setText({ prompt: typed(event) })}
+          @input=${(event: Event) => setText({ prompt: typed(event) })}
         ></textarea>
       </label>
       <div class="fields">
@@ -120,7 +120,7 @@ export function ownWeights(
             autocomplete="off"
             placeholder="128"
             .value=${live(text.most)}
-            @change=${(event: Event) => setText({ most: typed(event) })}
+            @input=${(event: Event) => setText({ most: typed(event) })}
           />
         </label>
         <label>

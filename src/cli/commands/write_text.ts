@@ -19,14 +19,14 @@ import { checkWritable, formatNamed, printReport } from "../output";
 import { endProgress } from "../progress";
 import { requireHardware } from "../require_hardware";
 import { verdict } from "../verdict";
-import { fileSources, weightPaths } from "../weight_paths";
+import { fileSources, modelName, weightPaths } from "../weight_paths";
 
 /** Words that say how the text is written, and those that ask for a measurement of the same model as well. */
 const TEXT_WORDS = ["dtype", "tg", "memory"];
 const MEASURE_WORDS = ["pp", "depth", "batch", "preset", "forward"];
 
 /** The order that words of a plan mean. Throws Exit. */
-export function textOrder(words: readonly string[], prompt: string | undefined): TextOrder {
+export function textOrder(path: string, words: readonly string[], prompt: string | undefined): TextOrder {
   const given = new Set(words.map((word) => word.slice(0, Math.max(0, word.indexOf("=")))));
   const parsed = parsePlanWords(words);
   if (!parsed.ok) throw new Exit(ExitCode.usage, parsed.problem);
@@ -43,6 +43,7 @@ export function textOrder(words: readonly string[], prompt: string | undefined):
     throw new Exit(ExitCode.usage, "tg= with --weights is one number from 1: the tokens to write at most");
   const { preset, pp, tg, depth, batch }: Plan = plan;
   return {
+    name: modelName(path),
     prompt: prompt ?? defaultPrompt,
     dtypes: given.has("dtype") ? plan.dtype : [],
     most: given.has("tg") && !measured ? most : null,
@@ -96,7 +97,7 @@ export async function writeTextCommand(
   words: readonly string[],
   options: Options,
 ): Promise<ExitCode> {
-  const order = textOrder(words, options.prompt);
+  const order = textOrder(path, words, options.prompt);
   const format = formatNamed(options.format);
   checkWritable(options.out);
   if (options.requireHardware) await requireHardware(options);
