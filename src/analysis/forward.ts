@@ -40,8 +40,10 @@ export function stepStatistics(times: ForwardSamples): StepStatistics {
 /** Seconds that were measured, that the kernels add up to, and that nothing on this device is faster than. */
 export interface Compared {
   readonly measured: Estimate;
-  /** Undefined where a kernel has no time, or none was measured for so many sequences. */
+  /** Undefined where a kernel has no time. */
   readonly kernels: number | undefined;
+  /** The kernels take this at most: prompts are measured one at a time, and several together take no longer than one after another. */
+  readonly kernelsAtMost: boolean;
   /** Undefined where no roof was measured. */
   readonly roofline: number | undefined;
 }
@@ -104,11 +106,8 @@ function sumsOf(given: ForwardCase, all: readonly Throughput[]) {
     return found?.complete ? found.seconds.value : undefined;
   };
   const decode = secondsOf(decodeId(generate, depth, batch));
-  return {
-    // Prompts are measured one at a time.
-    prefill: batch === 1 ? secondsOf(prefillId(prompt, depth)) : undefined,
-    step: decode && decode / generate,
-  };
+  const prefill = secondsOf(prefillId(prompt, depth));
+  return { prefill: prefill && batch * prefill, step: decode && decode / generate };
 }
 
 function breakdownOf({ breakdown }: MeasuredForward): BreakdownPart[] {
@@ -129,9 +128,16 @@ function wholeModel(run: MeasuredForward, all: readonly Throughput[], roof: Roof
     firstToken: {
       measured: firstToken,
       kernels: sums.prefill,
+      kernelsAtMost: batch > 1,
       roofline: rooflineOf(prefill.work, roof),
     },
-    perToken: { measured: perToken, kernels: sums.step, roofline: rooflineOf(decode.work, roof), statistics },
+    perToken: {
+      measured: perToken,
+      kernels: sums.step,
+      kernelsAtMost: false,
+      roofline: rooflineOf(decode.work, roof),
+      statistics,
+    },
     interactive,
     promptTokensPerSecond: rateOf(batch * prompt, firstToken),
     tokensPerSecond: rateOf(batch, perToken),
