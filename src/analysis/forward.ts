@@ -2,7 +2,7 @@
 
 import type { ForwardCase, ForwardSamples, MeasuredForward } from "../forward_result";
 import type { Result } from "../result";
-import { quantile } from "../statistics";
+import { quantile, seriesInterval } from "../statistics";
 import type { OrderStatistics } from "../timing";
 import { decodeId, prefillId } from "../workloads";
 import { type Estimate, fiveDigits, orderStatistics, rateOf } from "./estimate";
@@ -20,7 +20,7 @@ const known = new WeakMap<ForwardSamples, StepStatistics>();
 function computed(samples: readonly number[]): StepStatistics {
   const sorted = [...samples].sort((a, b) => a - b);
   return {
-    ...orderStatistics(samples),
+    ...orderStatistics(samples, seriesInterval),
     p90: fiveDigits(quantile(sorted, 0.9)),
     p99: fiveDigits(quantile(sorted, 0.99)),
   };
