@@ -64,17 +64,17 @@ const scaled = ({ low, high }: Span, by: number): Span => ({ low: by * low, high
 const estimate = ({ low, high }: Span): Estimate => ({ value: Math.sqrt(low * high), low, high });
 
 /*
- * What lies around the measuring itself, in seconds: compiling, checking, filling memory. The lower ends are what a GPU takes, the
- * upper ones what runs on software adapters took (six of them, on two cores).
+ * What lies around the measuring itself, in seconds: compiling, checking, filling memory. The lower ends are what simulated GPUs take,
+ * on which the CPU costs nothing; the upper ones what runs on software adapters took (six of them, on two cores).
  */
-const INSTRUMENTS = span(0.7, 5);
-const AROUND_CELL = span(0.08, 2);
-const SWEEP = { searched: span(2, 18), quick: span(0.3, 2.5) };
+const INSTRUMENTS = span(0.4, 5);
+const AROUND_CELL = span(0.03, 2);
+const SWEEP = { searched: span(0.8, 18), quick: span(0.1, 2.5) };
 const CACHE_CURVE = span(0.5, 5);
 const SETTING_UP_MODEL = span(0.3, 6);
 /** A search overruns its time by what it is in the midst of; smaller spaces than it has time for end early. */
 const searchOf = ({ tuningSeconds }: Effort): Span =>
-  span(0.1 + 0.6 * tuningSeconds, 2.5 + 3 * tuningSeconds);
+  span(0.05 + 0.4 * tuningSeconds, 2.5 + 3 * tuningSeconds);
 
 /** No dispatch of a cell is planned to take longer. */
 const DISPATCH_SECONDS = 0.035;
