@@ -26,6 +26,7 @@ const shareText = (value: number | undefined, { measured }: Compared) =>
 function besideChart({ title, of }: Figure, model: string, whole: readonly WholeModel[]) {
   const all = whole.map(of);
   const { factor, unit } = seconds(Math.max(...all.map(({ measured }) => measured.value)));
+  const bounded = all.some(({ kernels, kernelsAtMost }) => kernels !== undefined && kernelsAtMost);
   const series = (
     name: string,
     tone: "own" | "beside" | "one of many",
@@ -56,7 +57,7 @@ function besideChart({ title, of }: Figure, model: string, whole: readonly Whole
         ({ measured }) => sampled(measured, seconds),
       ),
       series(
-        "sum of kernels",
+        bounded ? "sum of kernels; of several prompts, at most" : "sum of kernels",
         "one of many",
         ({ kernels }) => kernels,
         (each) =>

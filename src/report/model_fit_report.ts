@@ -55,14 +55,16 @@ export function runTimeText(time: RunTime | undefined): string {
   return `About ${duration(value)} (${duration(low)} to ${duration(high)})${most}: from the roofs of an earlier run on this device.`;
 }
 
-/** Models and types beside each other. The row's id is "MODEL TYPE". */
+const idOf = ({ model, dtype }: ModelFit) => `${model} ${dtype}`;
+
+/** Models and types beside each other. The row's id is "MODEL TYPE"; `able` has those that can be run. */
 export function fitTable(
   models: readonly string[],
   types: readonly DType[],
   question: Omit<FitQuestion, "dtype">,
   device: FitDevice | undefined,
   timeOf: (model: string, dtype: DType) => RunTime | undefined = () => undefined,
-): Table & { readonly ids: readonly string[] } {
+): Table & { readonly ids: readonly string[]; readonly able: ReadonlySet<string> } {
   const fits = models.flatMap((model) =>
     types.map((dtype) => modelFit(model, { ...question, dtype }, device)),
   );
@@ -86,9 +88,10 @@ export function fitTable(
     title: "What fits, and how long it takes",
     note:
       `Each model whole, ${question.batch} × ${significant(contextOf({ ...question, dtype: "f32" }))} tokens, weights within memory=${memoryWord(question.memory)}. ` +
-      "WebGPU tells limits of single buffers and not how much memory there is. Times are predicted from the roofs of an earlier run on this device.",
+      "The KV cache comes on top. WebGPU tells limits of single buffers, and not how much memory there is. Times are predicted from the roofs of an earlier run on this device.",
     columns: ["model", "type", "weights", "KV cache", "fits", "time of the run"],
     rows: fits.map(row),
-    ids: fits.map(({ model, dtype }) => `${model} ${dtype}`),
+    ids: fits.map(idOf),
+    able: new Set(fits.filter(({ problem }) => problem === undefined).map(idOf)),
   };
 }

@@ -15,8 +15,10 @@ const intervalsAndMarks = (lines: Lines["lines"], { ink }: Theme): Plugin<"scatt
     if (vertical === undefined) return;
     ctx.save();
     ctx.font = "11px system-ui, sans-serif";
-    ctx.textBaseline = "bottom";
     lines.forEach(({ points }, line) => {
+      // Above one line and below the next: neighbours' names do not lie on each other.
+      const below = line % 2 === 1;
+      ctx.textBaseline = below ? "top" : "bottom";
       ctx.strokeStyle = String(data.datasets[line]?.borderColor ?? ink);
       ctx.lineWidth = 1.5;
       chart.getDatasetMeta(line).data.forEach(({ x, y }, i) => {
@@ -36,7 +38,7 @@ const intervalsAndMarks = (lines: Lines["lines"], { ink }: Theme): Plugin<"scatt
         const fits = x + 8 + ctx.measureText(mark).width <= chart.chartArea.right;
         ctx.textAlign = fits ? "left" : "right";
         ctx.fillStyle = ink;
-        ctx.fillText(mark, fits ? x + 8 : x - 8, y - 4);
+        ctx.fillText(mark, fits ? x + 8 : x - 8, below ? y + 5 : y - 5);
       });
     });
     ctx.restore();
@@ -56,6 +58,8 @@ export function linesConfig(
       label: name,
       data: points.map((point) => ({ x: point.x, y: point.y })),
       showLine: true,
+      // A point on an axis is drawn whole.
+      clip: false,
       pointRadius: 4,
       pointHoverRadius: 7,
       pointHitRadius: 8,

@@ -1,13 +1,13 @@
 // <tokenroof-models>: what fits on this device and how long a run will take, from what is known before it is started.
 
-import { html, render, type TemplateResult } from "lit";
+import { html, nothing, render, type TemplateResult } from "lit";
 import { type FitQuestion, modelFit } from "../../analysis/model_fit";
 import { type RunTime, runTime } from "../../analysis/run_time";
 import { type DType, dtypes } from "../../kernels/elements";
 import { memoryBudget, type Plan, workloadsOf } from "../../plan";
 import { fitSentence, fitTable, runTimeText } from "../../report/model_fit_report";
 import type { DeviceInfo } from "../../result";
-import { type ModelId, modelIds } from "../../workloads";
+import { modelIds } from "../../workloads";
 import { knownSpeed } from "../device_speed";
 import { hostInfo } from "../engine_client";
 import { table } from "./table";
@@ -65,10 +65,6 @@ class PickerElement extends HTMLElement {
   #view({ plan, device, tuned, running, set }: Picker): TemplateResult {
     const speed = device === undefined ? undefined : knownSpeed(device);
     const question = questionOf(plan);
-    const timeOf = (model: ModelId, dtype: DType): RunTime | undefined => {
-      const one = { ...plan, model: [model], dtype: [dtype], forward: true };
-      return runTime(one, workloadsOf(one), speed, tuned);
-    };
     const sentences = plan.model.flatMap((model) =>
       plan.dtype.map((dtype) => fitSentence(modelFit(model, { ...question, dtype }, device), device)),
     );
@@ -80,34 +76,36 @@ class PickerElement extends HTMLElement {
       <p class="summary time">${runTimeText(runTime(plan, workloadsOf(plan), speed, tuned))}</p>
       <details @toggle=${toggled}>
         <summary>What fits, and how long it takes</summary>
-        ${plan.forward ? html`<ul>${sentences.map((sentence) => html`<li>${sentence}</li>`)}</ul>` : ""}
-        ${
-          this.#open
-            ? table(
-                fitTable(modelIds, dtypes, question, device, (model, dtype) =>
-                  timeOf(model as ModelId, dtype),
-                ),
-                {
-                  lead: (id) => {
-                    const [model = "", dtype = ""] = id.split(" ");
-                    const chosen = plan.model.join() === model && plan.dtype.join() === dtype && plan.forward;
-                    return html`<button
-                      type="button"
-                      class="choose"
-                      aria-pressed=${chosen ? "true" : "false"}
-                      aria-label=${`Choose ${id}`}
-                      ?disabled=${running}
-                      @click=${() => set({ model, dtype, forward: "on" })}
-                    >
-                      ${chosen ? "Chosen" : "Choose"}
-                    </button>`;
-                  },
-                },
-              )
-            : ""
-        }
+        ${plan.forward ? html`<ul>${sentences.map((sentence) => html`<li>${sentence}</li>`)}</ul>` : nothing}
+        ${this.#open ? this.#table({ plan, device, tuned, running, set }) : nothing}
       </details>
     `;
+  }
+
+  /** Every model in every type, each to be chosen. */
+  #table({ plan, device, tuned, running, set }: Picker): TemplateResult {
+    const speed = device === undefined ? undefined : knownSpeed(device);
+    const timeOf = (name: string, dtype: DType): RunTime | undefined => {
+      const model = modelIds.filter((each) => each === name);
+      const one = { ...plan, model, dtype: [dtype], forward: true };
+      return runTime(one, workloadsOf(one), speed, tuned);
+    };
+    const shown = fitTable(modelIds, dtypes, questionOf(plan), device, timeOf);
+    const choose = (id: string) => {
+      const [model = "", dtype = ""] = id.split(" ");
+      const chosen = plan.model.join() === model && plan.dtype.join() === dtype && plan.forward;
+      return html`<button
+        type="button"
+        class="choose"
+        aria-pressed=${chosen ? "true" : "false"}
+        aria-label=${`Choose ${id}`}
+        ?disabled=${running || !shown.able.has(id)}
+        @click=${() => set({ model, dtype, forward: "on" })}
+      >
+        ${chosen ? "Chosen" : "Choose"}
+      </button>`;
+    };
+    return table(shown, { lead: choose });
   }
 }
 
