@@ -27,11 +27,25 @@ const SUBMIT_SECONDS = 0.1;
 /** The passes of a run: whole chunks of a prompt, its end with the first token sampled, and a step of decode. */
 export function forwardPasses(
   gpu: Gpu,
-  { model, dtype, batch, depth, prompt, chunk, generate, interactive, sampling, fused, memory }: ForwardRun,
+  {
+    model,
+    dtype,
+    cache,
+    batch,
+    depth,
+    prompt,
+    chunk,
+    generate,
+    interactive,
+    sampling,
+    fused,
+    memory,
+  }: ForwardRun,
 ): { chunks: number; passes: ForwardPass[] } {
   const chunks = Math.ceil(prompt / chunk) - 1;
   const common: Omit<ForwardOptions, "tokens" | "logits" | "sampling" | "from"> = {
     dtype,
+    cache,
     batch,
     capacity: depth + prompt + Math.max(generate, interactive) + 1,
     fused,
@@ -110,9 +124,7 @@ async function measured(
     return { wall, walls, tokens: await ready.readHistory(generate) };
   };
   const { wall, walls, tokens } = await answer();
-  const stamps = await ready.readStamps(generate);
-  const gpuSteps = stamps?.slice(1).map(({ end: at }, i) => at - stamps[i]!.end) ?? [];
-  const stamped = gpuSteps.length > 0 && gpuSteps.every((seconds) => seconds > 0);
+  const gpuSteps = stepsBetween(await ready.readStamps(generate));
   const logits = await ready.readLogits(batch);
   if (!logits.every((row) => row.every(Number.isFinite))) throw new Error("logits are not finite");
   const differs = (await answer()).tokens.findIndex((token, i) => token !== tokens[i]);
@@ -123,6 +135,7 @@ async function measured(
 
   const interactive: number[] = [];
   for (let i = 0; i < run.interactive; i++) interactive.push(await driver.writeOne(i));
+  const sustained = await sustain(ready, driver, run, stepsPerSubmit);
   // Timed by the wall clock each submit is a sample; where it was to be by the GPU's, all of it is one.
   const byWall =
     walls.length > 0
@@ -136,7 +149,7 @@ async function measured(
       work: prefillWork(passes, chunks, run),
     },
     decode: {
-      ...(stamped
+      ...(gpuSteps !== null
         ? { clock: "timestamp-query", samples: gpuSteps, grouped: 1 }
         : { clock: "wall", ...byWall }),
       wall,
@@ -146,9 +159,35 @@ async function measured(
       work: forwardWork(passes[0]!, depth + prompt + Math.floor(generate / 2)),
     },
     interactive,
+    sustained,
     breakdown: await breakdown(ready, step, depth + prompt),
     written: [...tokens].filter((_, i) => i % batch === 0),
   };
+}
+
+/** Writes the answer again and again for as long as asked, and times the last time. */
+async function sustain(
+  ready: Forward,
+  driver: Driver,
+  { sustain: wanted, generate }: ForwardRun,
+  stepsPerSubmit: number,
+): Promise<ForwardMeasurement["sustained"]> {
+  if (wanted === 0) return null;
+  const { clock } = ready.gpu;
+  const began = clock.now();
+  for (;;) {
+    const { wall, walls } = await driver.write(generate, stepsPerSubmit);
+    const seconds = clock.now() - began;
+    if (seconds < wanted) continue;
+    const stamps = stepsBetween(await ready.readStamps(generate));
+    return { seconds, samples: stamps ?? (walls.length > 0 ? walls : [wall / generate]) };
+  }
+}
+
+/** From the end of each step to that of the next by the GPU's own clock; null where it has none, or stood still. */
+function stepsBetween(stamps: readonly { end: number }[] | null): number[] | null {
+  const seconds = stamps?.slice(1).map(({ end }, i) => end - stamps[i]!.end) ?? [];
+  return seconds.length > 0 && seconds.every((each) => each > 0) ? seconds : null;
 }
 
 /** What reading the whole prompt takes. */

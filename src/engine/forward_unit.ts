@@ -11,7 +11,16 @@ import { kernelOf } from "../kernels";
 import type { Choice } from "../kernels/choices";
 import type { Result } from "../result";
 import { median } from "../statistics";
-import { allFused, linears, type ModelConfig, modelConfig, modelIds, whyNoForward } from "../workloads";
+import {
+  allFused,
+  linears,
+  type ModelConfig,
+  modelConfig,
+  modelIds,
+  noneFused,
+  whyNoCache,
+  whyNoForward,
+} from "../workloads";
 import { unsupported } from "./device";
 import { efforts } from "./effort";
 import type { ForwardMeasurement, ForwardRun } from "./forward_measurement";
@@ -123,7 +132,7 @@ const samples = (list: readonly number[]) => ({
 function recorded(
   wanted: ForwardCase,
   { chunk }: ForwardRun,
-  { memory, prefill, decode, interactive, breakdown }: ForwardMeasurement,
+  { memory, prefill, decode, interactive, breakdown, sustained }: ForwardMeasurement,
   hidden: boolean,
 ): MeasuredForward {
   const { residentLayers, ofLayers, byRole } = memory;
@@ -150,6 +159,7 @@ function recorded(
       work: { ...decode.work },
     },
     interactive: samples(interactive),
+    sustained: sustained && { seconds: sustained.seconds, times: samples(sustained.samples) },
     breakdown: breakdown?.map((each) => ({ ...each })) ?? null,
     hidden,
   };
@@ -170,7 +180,7 @@ export async function measureForward(
   const id = modelIds.find((each) => each === wanted.model);
   if (id === undefined) throw new Error(`there is no model ${wanted.model}`);
   const model = modelConfig(id);
-  const reason = unsupported(gpu, wanted.dtype) ?? whyNoForward(model);
+  const reason = unsupported(gpu, wanted.dtype) ?? whyNoForward(model) ?? whyNoCache(wanted.dtype, wanted.kv);
   if (reason !== undefined) return { status: "skipped", ...wanted, reason: reason.slice(0, 400) };
 
   session.freeWeights();
@@ -181,7 +191,9 @@ export async function measureForward(
     chunk: Math.min(wanted.prompt, chunkOf(model, wanted, roofs)),
     sampling: { kind: "greedy" },
     // Without a search a product of this run's own is the safer choice for gate and up.
-    fused: efforts[plan.preset].search ? allFused : { ...allFused, gateUp: false },
+    fused: !wanted.fused ? noneFused : { ...allFused, gateUp: efforts[plan.preset].search },
+    cache: wanted.kv,
+    sustain: 0,
     memory: memoryBudget(plan, gpu.mobile),
   };
   const choose = await chooseFor(session, result, run);
@@ -189,6 +201,9 @@ export async function measureForward(
   const found = await runForward(gpu, run, { choose });
   const amount =
     plan.preset === "smoke" ? undefined : amountFor(found, wanted.generate, forwardSeconds[plan.preset]);
-  const more = amount === undefined ? found : await runForward(gpu, { ...run, ...amount }, { choose });
+  const more =
+    amount === undefined
+      ? found
+      : await runForward(gpu, { ...run, ...amount, sustain: plan.sustain }, { choose });
   return recorded(wanted, run, more, visibility.hidden || visibility.timesHidden > timesHidden);
 }

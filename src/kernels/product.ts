@@ -26,6 +26,13 @@ export const wholeBlocks = ({ K }: MatmulShape, dtype: DType): string | undefine
     ? undefined
     : `${dtype} has blocks of ${BLOCK} weights, and K = ${K} is no multiple of that`;
 
+/** More outputs fill any device, however many rows a workgroup takes; fewer have to be spread with care. */
+const SHORT_OUTPUT = 8192;
+
+/** What shares a tuning among products of a few rows. */
+export const fewRowsClass = ({ M, N }: MatmulShape): string =>
+  `${M} rows, ${N <= SHORT_OUTPUT ? "short" : "long"} output`;
+
 /** FLOP and bytes of A · Bᵀ. */
 export const productWork = (operands: readonly Operand[], { M, N, K }: MatmulShape) => ({
   flops: 2 * M * N * K,

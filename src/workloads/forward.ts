@@ -1,8 +1,16 @@
 // The forward pass of a model: which kernels are called on which tensors. Pure: the engine runs it.
 
-import { activationsOf, bitsOf, type DType, weightBytes } from "../kernels/elements";
+import {
+  activationsOf,
+  bitsOf,
+  type CacheType,
+  cacheOf,
+  type DType,
+  dtypes,
+  weightBytes,
+} from "../kernels/elements";
 import { MATVEC_MAX_M } from "../kernels/matvec";
-import { decoderOf, layerWindow } from "./decoder";
+import { decoderOf, layerWindow, whyNoCache } from "./decoder";
 import { type Bound, collector, type ForwardOptions, type ForwardPass } from "./forward_pass";
 import type { ModelConfig } from "./model";
 
@@ -19,6 +27,15 @@ export function vocabularyPieces(
   if (pieces <= 1) return { pieces: 1, rows: vocab_size };
   const rows = Math.ceil(vocab_size / pieces / PIECE_ROWS) * PIECE_ROWS;
   return { pieces: Math.ceil(vocab_size / rows), rows };
+}
+
+/** The type in which rope and attention have activations as weights of `dtype` do, and a cache of this type. */
+function cachedIn(dtype: DType, cache: CacheType): DType {
+  const found = dtypes.find(
+    (each) => activationsOf[each] === activationsOf[dtype] && cacheOf[each] === cache,
+  );
+  if (found === undefined) throw new Error(whyNoCache(dtype, cache) ?? "");
+  return found;
 }
 
 function assertOptions(model: ModelConfig, options: ForwardOptions): void {
@@ -52,12 +69,12 @@ function assertOptions(model: ModelConfig, options: ForwardOptions): void {
 
 /** What the parts of a pass are made with. */
 function builder(model: ModelConfig, options: ForwardOptions) {
-  const { dtype, batch, tokens, fused } = options;
+  const { dtype, cache, batch, tokens, fused } = options;
   const { hidden_size: hidden } = model;
   const decoder = decoderOf(model);
   const { nanoEpsilon } = decoder;
   const M = batch * tokens;
-  const { tensors, dispatches, call } = collector(dtype);
+  const { tensors, dispatches, call } = collector(dtype, cachedIn(dtype, cache));
   const vocabulary = vocabularyPieces(model, dtype, options.largestBinding);
   // The residual goes back and forth between two tensors: no call reads and writes the same one.
   let residual = 0;

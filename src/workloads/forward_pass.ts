@@ -1,7 +1,7 @@
 // What a forward pass is: kernel calls in order, and the named tensors that they work on. Plain data.
 
 import { type AnyShape, type Call, kernelOf } from "../kernels";
-import type { DType } from "../kernels/elements";
+import type { CacheType, DType } from "../kernels/elements";
 import { bytesOf, type Operand } from "../kernels/kernel";
 import type { ModelConfig } from "./model";
 
@@ -20,10 +20,13 @@ export interface Fusions {
 }
 
 export const allFused: Fusions = { addNorm: true, gateUp: true };
+export const noneFused: Fusions = { addNorm: false, gateUp: false };
 
 export interface ForwardOptions {
-  /** How weights are stored, and with them activations and the KV cache. */
+  /** How weights are stored, and with them activations. */
   readonly dtype: DType;
+  /** How the KV cache is stored. */
+  readonly cache: CacheType;
   /** Sequences. */
   readonly batch: number;
   /** New tokens of each sequence: many in prefill, one in decode. */
@@ -85,6 +88,9 @@ export interface ForwardPass {
   readonly dispatches: readonly Dispatch[];
 }
 
+/** Kernels that write or read the KV cache. */
+const ofCache: ReadonlySet<string> = new Set(["rope", "norm_rope", "attention"]);
+
 const roleOf = (name: string): TensorRole => {
   if (/^(layers\.\d+\.(k|v))$/.test(name)) return "cache";
   if (/proj|embed_tokens|lm_head/.test(name)) return "matrix";
@@ -93,8 +99,11 @@ const roleOf = (name: string): TensorRole => {
   return ["position", "prompt", "sampled"].includes(name) ? "state" : "activations";
 };
 
-/** Collects calls, and what they say about the tensors they name. */
-export function collector(dtype: DType) {
+/**
+ * Collects calls in one type, and what they say about the tensors they name. Those that write or read the KV cache are
+ * in the type `stored`.
+ */
+export function collector(dtype: DType, stored: DType = dtype) {
   const tensors = new Map<string, Tensor>();
   const dispatches: Dispatch[] = [];
   return {
@@ -108,9 +117,10 @@ export function collector(dtype: DType) {
       names: Readonly<Record<string, string | Bound>>,
     ): void {
       const kernel = kernelOf(call.kernel);
+      const type = ofCache.has(call.kernel) ? stored : dtype;
       const binds: Record<string, Bound> = {};
       let matrix = "";
-      for (const operand of kernel.operands(call.shape as AnyShape, dtype)) {
+      for (const operand of kernel.operands(call.shape as AnyShape, type)) {
         const given = operand.name === "scales" ? `${matrix}.scales` : names[operand.name];
         if (given === undefined) throw new Error(`${label}: ${call.kernel} has an operand ${operand.name}`);
         const bound = typeof given === "string" ? { tensor: given, offset: 0 } : given;
@@ -124,7 +134,7 @@ export function collector(dtype: DType) {
           tensors.set(bound.tensor, { name: bound.tensor, role, rows, columns, element, bytes });
         }
       }
-      dispatches.push({ label, layer, call, dtype, binds });
+      dispatches.push({ label, layer, call, dtype: type, binds });
     },
   };
 }

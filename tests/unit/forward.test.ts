@@ -29,6 +29,7 @@ const without = (field: keyof ModelConfig): ModelConfig => {
 
 const options: ForwardOptions = {
   dtype: "f32",
+  cache: "f32",
   batch: 1,
   tokens: 1,
   capacity: 128,
@@ -244,7 +245,7 @@ describe("a pass", () => {
     const { pieces, rows } = vocabularyPieces(llama, "f16", largestBinding);
     expect(pieces).toBe(4);
     expect(pieces * rows).toBeGreaterThanOrEqual(llama.vocab_size);
-    const { dispatches, tensors } = pass(llama, { dtype: "f16", largestBinding, batch: 3 });
+    const { dispatches, tensors } = pass(llama, { dtype: "f16", cache: "f16", largestBinding, batch: 3 });
     for (const tensor of tensors.filter(({ name }) => name.startsWith("embed_tokens")))
       expect(tensor.bytes).toBeLessThanOrEqual(largestBinding);
     const offsets = dispatches.filter(({ label }) => label === "lm_head").map(({ binds }) => binds.y!.offset);
