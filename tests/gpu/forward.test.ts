@@ -161,11 +161,15 @@ describe.each(dtypes)("%s", (dtype) => {
       { tokens: 6 },
       { tokens: 6, fused: noneFused },
       { tokens: 6, logits: "last" },
+      { tokens: 1 },
+      { tokens: 1, fused: noneFused },
     ]);
     expect(ready.passes[1]!.dispatches.length).toBeGreaterThan(ready.passes[0]!.dispatches.length);
     const fused = await logitsOf(ready, 0, prompt);
     expect(worstError(await logitsOf(ready, 1, prompt), fused)).toBeLessThan(TOLERANCE[dtype]);
     expect(worstError(await logitsOf(ready, 2, prompt), fused.slice(-1))).toBeLessThan(TOLERANCE[dtype]);
+    const step = await logitsOf(ready, 3, [7], 6);
+    expect(worstError(await logitsOf(ready, 4, [7], 6), step)).toBeLessThan(TOLERANCE[dtype]);
     ready.destroy();
   });
 
