@@ -122,7 +122,7 @@ function preparePass(
 ): PreparedPass {
   const { gpu, bufferOf, queries } = context;
   const encoded = dispatches.map((dispatch, i): Encoded[] =>
-    compiled[i]!.stages.map(({ stage, pipeline }) => ({
+    compiled[i]!.stages.slice(dispatch.stagesDone).map(({ stage, pipeline }) => ({
       pipeline,
       grid: gridOf(stage.workgroups, gpu.limits.maxComputeWorkgroupsPerDimension),
       bindGroup: bindGroup(context, dispatch, stage.binds, pipeline),
@@ -188,8 +188,9 @@ export async function prepareForward(
 
   const compiled = new Map<string, Promise<Compiled>>();
   const compileOnce = ({ uniform, call, choice, dtype }: PlannedDispatch) => {
-    const known = compiled.get(uniform) ?? compile(gpu, call.kernel, choice, call.shape, dtype);
-    compiled.set(uniform, known);
+    const key = `${uniform} ${choice.variant}`;
+    const known = compiled.get(key) ?? compile(gpu, call.kernel, choice, call.shape, dtype);
+    compiled.set(key, known);
     return known;
   };
 

@@ -19,10 +19,12 @@ export interface Fusions {
   readonly gateUp: boolean;
   /** The products that give queries, keys and values. They are taken apart for one row only, whose parts lie side by side. */
   readonly qkv: boolean;
+  /** A residual's norm and the rounding of what it gives, where the next product works on whole numbers. */
+  readonly normQuantise: boolean;
 }
 
-export const allFused: Fusions = { addNorm: true, gateUp: true, qkv: true };
-export const noneFused: Fusions = { addNorm: false, gateUp: false, qkv: false };
+export const allFused: Fusions = { addNorm: true, gateUp: true, qkv: true, normQuantise: true };
+export const noneFused: Fusions = { addNorm: false, gateUp: false, qkv: false, normQuantise: false };
 
 export interface ForwardOptions {
   /** How weights are stored, and with them activations. */
