@@ -65,8 +65,9 @@ export interface Forward extends ForwardWeights {
   readStamps(count: number): Promise<{ begin: number; end: number }[] | null>;
   /** The tokens kept for steps up to `steps`, step after step, each for all sequences. */
   readHistory(steps: number): Promise<Uint32Array>;
-  /** The tokens sampled last, one of each sequence. */
-  readSampled(): Promise<Uint32Array>;
+  /** The tokens sampled last, one of each sequence; and others in their place. */
+  readSampled(): Promise<Uint32Array<ArrayBuffer>>;
+  writeSampled(tokens: Uint32Array<ArrayBuffer>): void;
   /** The logits of the last pass, each row whole: (rows, vocab_size). */
   readLogits(rows: number): Promise<Float64Array[]>;
   destroy(): void;
@@ -263,6 +264,7 @@ export async function prepareForward(
         return Array.from({ length: count }, (_, i) => ({ begin: seconds(2 * i), end: seconds(2 * i + 1) }));
       },
       readHistory: async (steps) => new Uint32Array(await read(HISTORY, 4 * batch * steps)),
+      writeSampled: (tokens) => device.queue.writeBuffer(bufferOf("sampled"), 0, tokens),
       readSampled: async () => new Uint32Array(await read("sampled", 4 * batch), 0, batch),
       async readLogits(rows) {
         const tensor = tensors.find(({ name }) => name === "logits");
