@@ -3,7 +3,7 @@
 
 import * as v from "valibot";
 import { type Call, type KernelName, kernelOf, kernels } from "./kernels";
-import { dtypes } from "./kernels/elements";
+import { cacheTypes, dtypes } from "./kernels/elements";
 import { shown, unknownName } from "./names";
 import { callName, decode, type ModelId, modelConfig, modelIds, prefill, type Workload } from "./workloads";
 
@@ -43,6 +43,9 @@ export const callSchema = v.pipe(
   }),
 );
 
+const kvWords = ["auto", ...cacheTypes] as const;
+const switches = ["on", "off"] as const;
+
 /** How weights are stored. */
 export const dtypeSchema = v.picklist(dtypes);
 
@@ -68,6 +71,10 @@ export const planSchema = v.strictObject({
   memory: v.pipe(v.number(), v.integer(), v.minValue(2 ** 24), v.maxValue(2 ** 40)),
   /** Whether the models are run whole as well, after their kernels. */
   forward: v.boolean(),
+  /** How whole models store their KV cache; "auto" is f16, and f32 beside weights of f32. */
+  kv: v.pipe(v.array(v.picklist(kvWords)), v.minLength(1), v.maxLength(4)),
+  /** Whether whole models are run with kernels that do several things at once, without, or both. */
+  fused: v.pipe(v.array(v.boolean()), v.minLength(1), v.maxLength(2)),
 });
 
 export type Plan = v.InferOutput<typeof planSchema>;
@@ -85,6 +92,8 @@ const standard: Plan = {
   sustain: 0,
   memory: 2 ** 30,
   forward: false,
+  kv: ["auto"],
+  fused: [true],
 };
 
 /** What a preset stands for when no other word is given; presets also set how long each cell is measured. */
@@ -158,7 +167,9 @@ const words: Readonly<Record<string, (list: string[]) => Partial<Plan>>> = {
   },
   sustain: ([one = ""]) => ({ sustain: natural("sustain", one) }),
   memory: ([one = ""]) => ({ memory: bytes(one) }),
-  forward: ([one = ""]) => ({ forward: name("value of forward", ["on", "off"], one) === "on" }),
+  forward: ([one = ""]) => ({ forward: name("value of forward", switches, one) === "on" }),
+  kv: (list) => ({ kv: each(list, (given) => name("type of KV cache", kvWords, given)) }),
+  fused: (list) => ({ fused: each(list, (given) => name("value of fused", switches, given) === "on") }),
 };
 
 export const planWordNames = Object.keys(words);
@@ -194,7 +205,8 @@ function validate(plan: Plan): Plan {
   const count = plan.model.length * plan.depth.length * (plan.pp.length + plan.tg.length * plan.batch.length);
   if (count > 64) throw new BadWord(`this plan multiplies to ${count} workloads; 64 at most`);
   const runs = Math.max(1, plan.pp.length) * Math.max(1, plan.tg.length) * plan.batch.length;
-  const whole = plan.model.length * plan.dtype.length * plan.depth.length * runs;
+  const ways = plan.kv.length * plan.fused.length;
+  const whole = plan.model.length * plan.dtype.length * plan.depth.length * runs * ways;
   if (plan.forward && whole > 64)
     throw new BadWord(`forward=on: this plan multiplies to ${whole} runs of whole models; 64 at most`);
   return plan;
@@ -230,6 +242,8 @@ export function parsePlanWords(given: readonly string[]): PlanOutcome {
   return parsePlan(pairs);
 }
 
+const switchWord = (on: boolean) => (on ? "on" : "off");
+
 const memoryWord = (size: number) =>
   size % 2 ** 30 === 0 ? `${size / 2 ** 30}GiB` : `${Math.round(size / 2 ** 20)}MiB`;
 
@@ -256,6 +270,8 @@ export function planPairs(plan: Plan): [string, string][] {
   if (plan.sustain !== base.sustain) pairs.push(["sustain", String(plan.sustain)]);
   if (plan.memory !== base.memory) pairs.push(["memory", memoryWord(plan.memory)]);
   if (plan.forward) pairs.push(["forward", "on"]);
+  list("kv", plan.kv, base.kv);
+  list("fused", plan.fused.map(switchWord), base.fused.map(switchWord));
   return pairs;
 }
 

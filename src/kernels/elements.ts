@@ -39,7 +39,11 @@ export const activationsOf: Readonly<Record<DType, Float>> = {
   q4_0: "f32",
 };
 
-/** What the KV cache is stored as. */
+/** What a KV cache can be stored as. */
+export const cacheTypes = ["f32", "f16", "q8_0"] as const;
+export type CacheType = (typeof cacheTypes)[number];
+
+/** What the KV cache is stored as where nothing else is asked for. */
 export const cacheOf: Readonly<Record<DType, Float>> = { f32: "f32", f16: "f16", q8_0: "f16", q4_0: "f16" };
 
 /** What quantised weights are stored as; undefined for weights that are not. */

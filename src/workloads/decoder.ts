@@ -1,5 +1,6 @@
 // What a decoder computes, beside its shapes: where the architectures that the forward pass knows differ.
 
+import { activationsOf, type CacheType, cacheOf, type DType, dtypes } from "../kernels/elements";
 import type { ModelConfig } from "./model";
 
 export interface Decoder {
@@ -78,6 +79,12 @@ export function whyNoForward(model: ModelConfig): string | undefined {
     ? undefined
     : "num_attention_heads must be a multiple of num_key_value_heads";
 }
+
+/** Why the forward pass has no KV cache of this type beside weights of `dtype`, or undefined. */
+export const whyNoCache = (dtype: DType, cache: CacheType): string | undefined =>
+  dtypes.some((each) => activationsOf[each] === activationsOf[dtype] && cacheOf[each] === cache)
+    ? undefined
+    : `a KV cache in ${cache} is not known beside ${dtype}, whose activations are ${activationsOf[dtype]}`;
 
 /** What a model's decoder computes. Throws where the forward pass cannot compute it. */
 export function decoderOf(model: ModelConfig): Decoder {

@@ -45,6 +45,7 @@ export const ran = (wanted: ForwardCase, changes: Partial<MeasuredForward> = {})
     work: { flops: 2.5e9, weights: 2.4e9, cache: 1e8, activations: 3e6 },
   },
   interactive: samples(around(0.012)),
+  sustained: null,
   breakdown: [
     { label: "gate_up_proj", kernel: "swiglu", count: 16, seconds: 0.006 },
     { label: "down_proj", kernel: "matvec", count: 16, seconds: 0.003 },

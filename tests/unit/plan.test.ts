@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { caseOf, forwardCases, forwardName } from "../../src/forward_result";
 import { type Call, type KernelName, kernels } from "../../src/kernels";
+import { cacheTypes } from "../../src/kernels/elements";
 import {
   type Plan,
   type PlanOutcome,
@@ -43,6 +44,8 @@ test("no words are the standard plan: Llama 3.2 1B, pp512 and tg128, in both typ
     sustain: 0,
     memory: 2 ** 30,
     forward: false,
+    kv: ["auto"],
+    fused: [true],
   });
   expect(ids("")).toEqual(["llama-3.2-1b pp512", "llama-3.2-1b tg128"]);
 });
@@ -143,6 +146,8 @@ describe("the words of a plan", () => {
       sustain: fc.integer({ min: 0, max: 600 }),
       memory: fc.integer({ min: 16, max: 999_999 }).map((mebibytes) => mebibytes * 2 ** 20),
       forward: fc.boolean(),
+      kv: some(fc.constantFrom("auto" as const, ...cacheTypes), 1),
+      fused: some(fc.boolean(), 1),
     })
     .filter(({ pp, tg }) => pp.length + tg.length > 0)
     // Single calls without a filter stand instead of a model.
