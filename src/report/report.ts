@@ -14,6 +14,7 @@ import { comparison, measuredWorkloads } from "./chip_comparison";
 import { deviceName } from "./device_name";
 import { forwardCurves } from "./forward_curves";
 import { wholeMemoryTable, wholeModelTable } from "./forward_tables";
+import { fusionTable } from "./fusion_table";
 import { environmentTable, instrumentTable, roofTable, workloadTable } from "./measured_tables";
 import { otherModelsTable, ownChecksTable } from "./other_models";
 import type { Headline, Report } from "./report_types";
@@ -100,6 +101,7 @@ export function report(result: Result, chips: readonly Chip[]): Report {
       wholeModelTable(result, whole),
       divisionTable(times),
       breakdownTable(whole),
+      fusionTable(whole),
       wholeMemoryTable(whole),
       otherModelsTable(result),
       ownChecksTable(result),
