@@ -89,10 +89,17 @@ export interface ForwardPass {
 }
 
 /** Kernels that write or read the KV cache. */
-const ofCache: ReadonlySet<string> = new Set(["rope", "norm_rope", "attention"]);
+const ofCache: ReadonlySet<string> = new Set([
+  "rope",
+  "norm_rope",
+  "attention",
+  "rope_q8_0",
+  "norm_rope_q8_0",
+  "attention_q8_0",
+]);
 
 const roleOf = (name: string): TensorRole => {
-  if (/^(layers\.\d+\.(k|v))$/.test(name)) return "cache";
+  if (/^layers\.\d+\.(k|v|kv|kv\.scales)$/.test(name)) return "cache";
   if (/proj|embed_tokens|lm_head/.test(name)) return "matrix";
   if (/norm$|bias$|norms$/.test(name) && name !== "normed") return "vector";
   if (/^(angles(\.local)?|last\..*)$/.test(name)) return "table";
@@ -109,7 +116,7 @@ export function collector(dtype: DType, stored: DType = dtype) {
   return {
     tensors,
     dispatches,
-    /** A call whose operands, in order, are these tensors; scales are named after their weights. */
+    /** A call whose operands, in order, are these tensors; scales of weights are named after them. */
     call(
       label: string,
       layer: number | null,
@@ -121,7 +128,7 @@ export function collector(dtype: DType, stored: DType = dtype) {
       const binds: Record<string, Bound> = {};
       let matrix = "";
       for (const operand of kernel.operands(call.shape as AnyShape, type)) {
-        const given = operand.name === "scales" ? `${matrix}.scales` : names[operand.name];
+        const given = names[operand.name] ?? (operand.name === "scales" ? `${matrix}.scales` : undefined);
         if (given === undefined) throw new Error(`${label}: ${call.kernel} has an operand ${operand.name}`);
         const bound = typeof given === "string" ? { tensor: given, offset: 0 } : given;
         if (operand.role === "weights") matrix = bound.tensor;
