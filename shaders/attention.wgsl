@@ -46,8 +46,13 @@ fn whole(word: u32) -> vec4f { return vec4f(vec4i(vec4u(word) << vec4u(24, 16, 8
 
 // What they are multiples of, where they are vec4 number `at` of the cache: the largest of their block is 127 of it.
 fn step_at(at: u32) -> f32 {
-  let block = at % HEAD_WORDS / 8u;
-  return unpack2x16float(scales[at / HEAD_WORDS * SCALE_WORDS + block / 2u] >> (16u * (block % 2u))).x / 127;
+  for (var once = 0u; once < FLOATS; once++) { // unroll
+    return 1.0;
+  }
+  for (var once = 0u; once < QUANTISED; once++) { // unroll
+    let block = at % HEAD_WORDS / 8u;
+    return unpack2x16float(scales[at / HEAD_WORDS * SCALE_WORDS + block / 2u] >> (16u * (block % 2u))).x / 127;
+  }
 }
 
 fn numbers(loaded: kv, step: f32) -> array<vec4f, WIDE> {
@@ -64,12 +69,7 @@ fn numbers(loaded: kv, step: f32) -> array<vec4f, WIDE> {
 
 // The vec4s of a load of the key that begins at vec4 number `at`.
 fn keys_at(at: u32, load: u32) -> array<vec4f, WIDE> {
-  for (var once = 0u; once < FLOATS; once++) { // unroll
-    return numbers(k[at + load], 1.0);
-  }
-  for (var once = 0u; once < QUANTISED; once++) { // unroll
-    return numbers(k[at / WIDE + load], step_at(at + load * WIDE));
-  }
+  return numbers(k[at / WIDE + load], step_at(at + load * WIDE));
 }
 
 fn behind_keys(at: u32) -> u32 { return at + shape.batch * shape.kvHeads * shape.capacity * HEAD_WORDS; }

@@ -5,7 +5,6 @@ import { MAX_HEAD_DIM } from "./attention";
 import { activationsOf, BLOCK, cacheOf, type DType, roundoff } from "./elements";
 import {
   type AnyTuning,
-  type Expected,
   type Kernel,
   type Matrix,
   type Operand,
@@ -14,31 +13,11 @@ import {
   trafficOf,
   type Variant,
 } from "./kernel";
-import { type CacheFormat, LARGEST_QUANT, quantisedCache, scaleWords, wholeHeads } from "./quantised_cache";
-
-export type RopeShape = {
-  readonly batch: number;
-  /** Tokens of each sequence. */
-  readonly queries: number;
-  readonly heads: number;
-  readonly kvHeads: number;
-  readonly headDim: number;
-  /** Tokens that the cache of a sequence has room for. */
-  readonly capacity: number;
-};
-
-export type NormRopeShape = RopeShape & {
-  /** Of the norm of each head, in billionths. */
-  readonly nanoEpsilon: number;
-};
+import { type CacheFormat, quantisedCache, scaleWords, wholeHeads } from "./quantised_cache";
+import { reference, source } from "./rope_reference";
+import { cacheRows, headsOf, type NormRopeShape, type RopeShape, tokensOf } from "./rope_shape";
 
 type RopeTuning = { readonly THREADS: number };
-
-/** Queries, keys and values. */
-const headsOf = ({ heads, kvHeads }: RopeShape) => heads + 2 * kvHeads;
-const tokensOf = ({ batch, queries }: RopeShape) => batch * queries;
-/** Rows that the cache has for keys, and as many again for values. */
-const cacheRows = ({ batch, kvHeads, capacity }: RopeShape) => batch * kvHeads * capacity;
 
 /** Heads that a workgroup takes. */
 const headsPerGroup = ({ THREADS }: RopeTuning, { headDim }: RopeShape) =>
@@ -144,100 +123,6 @@ function operands(
     { name: "q", rows: tokensOf(shape) * heads, columns: headDim, role: "output", element },
     ...cacheOperands(shape, dtype, cache),
   ];
-}
-
-/** What an output row is: a head of a token, or a row of the cache that no token of this call has. */
-function source(shape: RopeShape, position: number, row: number) {
-  const { queries, heads, kvHeads, capacity } = shape;
-  const queryRows = tokensOf(shape) * heads;
-  if (row < queryRows) return { token: Math.floor(row / heads), head: row % heads, kind: "q" } as const;
-  const kind = (["k", "v", "scales of k", "scales of v"] as const)[
-    Math.floor((row - queryRows) / cacheRows(shape))
-  ];
-  const cached = (row - queryRows) % cacheRows(shape);
-  const query = (cached % capacity) - position;
-  if (kind === undefined || query < 0 || query >= queries) return undefined;
-  const lane = Math.floor(cached / capacity);
-  const token = Math.floor(lane / kvHeads) * queries + query;
-  const head = heads + (kind.endsWith("v") ? kvHeads : 0) + (lane % kvHeads);
-  return { token, head, kind };
-}
-
-type Source = NonNullable<ReturnType<typeof source>>;
-
-/**
- * The numbers of a head with its bias, normed where it has a norm, and turned. Errors are relative to the terms of the
- * rotation.
- */
-function numbersOfHead(
-  { headDim, queries }: RopeShape,
-  [qkv, bias, angles, position, norms]: readonly Matrix[],
-  { token, head, kind }: Source,
-  nanoEpsilon: number,
-): (d: number) => Expected {
-  const raw = (d: number) => qkv!(token, head * headDim + d) + bias!(0, head * headDim + d);
-  const size = (d: number) =>
-    Math.abs(qkv!(token, head * headDim + d)) + Math.abs(bias!(0, head * headDim + d));
-  if (kind.endsWith("v")) return (d) => ({ value: raw(d), magnitude: size(d) });
-
-  let squares = 0;
-  for (let d = 0; d < headDim; d++) squares += raw(d) ** 2;
-  const scale = 1 / Math.sqrt(squares / headDim + nanoEpsilon * 1e-9);
-  const factor = (d: number) => (norms === undefined ? 1 : scale * norms(kind === "q" ? 0 : 1, d));
-
-  const half = headDim / 2;
-  const at = position!(0, 0) + (token % queries);
-  return (d) => {
-    const other = (d + half) % headDim;
-    const cosine = angles!(at, d % half);
-    const sine = angles!(at, half + (d % half)) * (d < half ? -1 : 1);
-    return {
-      value: raw(d) * factor(d) * cosine + raw(other) * factor(other) * sine,
-      magnitude: size(d) * Math.abs(factor(d) * cosine) + size(other) * Math.abs(factor(other) * sine),
-    };
-  };
-}
-
-/** The largest of a block, as its scale. */
-function largestOf(at: (d: number) => Expected, block: number): Expected {
-  const all = Array.from({ length: BLOCK }, (_, i) => at(block * BLOCK + i));
-  const value = Math.max(...all.map((each) => Math.abs(each.value)));
-  return { value, magnitude: Math.max(...all.map(({ magnitude }) => magnitude)) };
-}
-
-/** What the tolerance lets pass, and so much beside it. */
-const allowing = ({ value, magnitude }: Expected, error: number, tolerated: number): Expected => ({
-  value,
-  magnitude: magnitude + error / tolerated,
-});
-
-/** A number of a cache in q8_0, in steps of its block: it may be half a step off, besides what its terms are off. */
-function quantOf(at: (d: number) => Expected, d: number, tolerated: number): Expected {
-  const [own, top] = [at(d), largestOf(at, Math.floor(d / BLOCK))];
-  const steps = LARGEST_QUANT / Math.max(top.value, Number.MIN_VALUE);
-  const exact = { value: own.value * steps, magnitude: (own.magnitude + top.magnitude) * steps };
-  return allowing(exact, 0.5, tolerated);
-}
-
-function reference(
-  cache: CacheFormat,
-  shape: RopeShape,
-  inputs: readonly Matrix[],
-  row: number,
-  columns: readonly number[],
-  tolerated: number,
-  nanoEpsilon = 0,
-): Expected[] {
-  const found = source(shape, inputs[3]!(0, 0), row);
-  if (found === undefined) throw new Error("nothing is written to this row");
-  const at = numbersOfHead(shape, inputs, found, nanoEpsilon);
-  return columns.map((column) => {
-    if (cache === "floats" || found.kind === "q") return at(column);
-    if (found.kind === "k" || found.kind === "v") return quantOf(at, column, tolerated);
-    const scale = largestOf(at, column);
-    // Halves may be rounded to either side by pack2x16float.
-    return allowing(scale, roundoff.f16 * scale.value, tolerated);
-  });
 }
 
 const untouched = (shape: RopeShape, [, , , position]: readonly Matrix[], row: number) =>
