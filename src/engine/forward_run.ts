@@ -13,6 +13,7 @@ import { type Forward, type PreparedPass, prepareForward } from "./forward";
 import { breakdown } from "./forward_breakdown";
 import { createDriver, type Driver } from "./forward_driver";
 import {
+  type ForwardAmount,
   type ForwardMeasurement,
   type ForwardMemory,
   type ForwardRun,
@@ -66,18 +67,25 @@ export function forwardPasses(
   return { chunks, passes };
 }
 
+interface RunOptions {
+  readonly choose?: Choose;
+  /** Of the weights. */
+  readonly seed?: number;
+  /** What is run first, less than all of it; then `more` says what else, knowing how long that took. */
+  readonly first?: ForwardAmount;
+  readonly more?: (found: ForwardMeasurement) => ForwardAmount | undefined;
+  /** Is told what the run takes before any of that is allocated. */
+  readonly onPlan?: (memory: ForwardMemory) => void;
+}
+
 /**
- * Runs a model, with the weights of a seed where one is given. `onPlan` is told what it takes before any of that is allocated. Throws where the model is not known, its
+ * Runs a model: `run` itself, or no more of it than `first` and `more` say. Throws where the model is not known, its
  * tensors fit neither bindings nor memory, or what it computes is not finite or not the same each time.
  */
 export async function runForward(
   gpu: Gpu,
   run: ForwardRun,
-  {
-    choose,
-    seed,
-    onPlan = () => {},
-  }: { choose?: Choose; seed?: number; onPlan?: (memory: ForwardMemory) => void } = {},
+  { choose, seed, first = run, more = () => undefined, onPlan = () => {} }: RunOptions = {},
 ): Promise<ForwardMeasurement> {
   for (const field of ["prompt", "chunk", "generate", "repetitions", "batch"] as const) {
     if (!Number.isInteger(run[field]) || run[field] < 1)
@@ -89,7 +97,14 @@ export async function runForward(
   onPlan(memory);
   const ready = await prepareForward(gpu, plan, seed);
   try {
-    return { memory, ...(await measured(ready, passes, createDriver(ready, run, chunks), run, chunks)) };
+    const driver = createDriver(ready, run, chunks);
+    const measure = async (amount: ForwardAmount): Promise<ForwardMeasurement> => ({
+      memory,
+      ...(await measured(ready, passes, driver, { ...run, ...amount }, chunks)),
+    });
+    const found = await measure(first);
+    const rest = more(found);
+    return rest === undefined ? found : await measure(rest);
   } finally {
     ready.destroy();
   }
@@ -112,6 +127,7 @@ async function measured(
   const layers = Math.max(1, Math.floor((SUBMIT_SECONDS * model.num_hidden_layers * (chunks + 1)) / once));
   const secondsToFirstToken: number[] = [];
   for (let i = 0; i < run.repetitions; i++) secondsToFirstToken.push(await driver.prefill(layers));
+  const begun = await ready.readSampled();
 
   const warm = Math.min(2, generate);
   await driver.write(warm, 1);
@@ -119,7 +135,7 @@ async function measured(
   const stepsPerSubmit = Math.max(1, Math.floor((SUBMIT_SECONDS * warm) / warmed));
   /** Writes the answer from its beginning. */
   const answer = async () => {
-    await driver.prefill(layers);
+    ready.writeSampled(begun);
     const { wall, walls } = await driver.write(generate, stepsPerSubmit);
     return { wall, walls, tokens: await ready.readHistory(generate) };
   };

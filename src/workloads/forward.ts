@@ -9,9 +9,11 @@ import {
   dtypes,
   weightBytes,
 } from "../kernels/elements";
+import { bytesOf } from "../kernels/kernel";
 import { MATVEC_MAX_M } from "../kernels/matvec";
+import { weightOperands } from "../kernels/product";
 import { decoderOf, layerWindow, whyNoCache } from "./decoder";
-import { type Bound, collector, type ForwardOptions, type ForwardPass } from "./forward_pass";
+import { type Bound, type BoundRows, collector, type ForwardOptions, type ForwardPass } from "./forward_pass";
 import type { ModelConfig } from "./model";
 
 /** Rows of a piece of a vocabulary are a multiple of this, so that each piece's logits begin at a legal offset. */
@@ -107,7 +109,7 @@ function builder(model: ModelConfig, options: ForwardOptions) {
     linear(
       label: string,
       layer: number | null,
-      weights: string,
+      weights: string | BoundRows,
       shape: { M: number; N: number; K: number },
       input: string,
       output: string | Bound,
@@ -152,6 +154,16 @@ function embedding({ model, options, decoder, M, call, vocabulary, pieces }: Bui
   }
 }
 
+/** Bindings begin at multiples of this: minStorageBufferOffsetAlignment, unless a device was asked for less. */
+const OFFSET_BYTES = 256;
+
+/** Whether a row of a matrix begins where a binding may, and so do its scales and the output that belongs to it. */
+const beginsLegally = (row: number, columns: number, dtype: DType): boolean =>
+  [
+    ...weightOperands("weights", row, columns, dtype).map(bytesOf),
+    (row * bitsOf[activationsOf[dtype]]) / 8,
+  ].every((offset) => offset % OFFSET_BYTES === 0);
+
 /** From the normed residual stream to what attention gives, in `delta`. */
 function attentionBlock(build: Builder, layer: number): void {
   const { model, options, decoder, M, call, linear } = build;
@@ -170,8 +182,23 @@ function attentionBlock(build: Builder, layer: number): void {
     : { k: `layers.${layer}.k`, v: `layers.${layer}.v` };
   const own = layerWindow(model, layer);
 
-  const width = (heads + 2 * kvHeads) * headDim;
-  linear("qkv_proj", layer, at("qkv_proj"), { M, N: width, K: hidden }, "normed", "qkv");
+  const [queryRows, keyRows] = [heads * headDim, kvHeads * headDim];
+  const parts = [
+    ["q_proj", 0, queryRows],
+    ["k_proj", queryRows, keyRows],
+    ["v_proj", queryRows + keyRows, keyRows],
+  ] as const;
+  if (!options.fused.qkv && M === 1 && parts.every(([, row]) => beginsLegally(row, hidden, options.dtype))) {
+    const elementBytes = bitsOf[activationsOf[options.dtype]] / 8;
+    for (const [label, row, N] of parts) {
+      const weights = { tensor: at("qkv_proj"), row };
+      linear(label, layer, weights, { M, N, K: hidden }, "normed", {
+        tensor: "qkv",
+        offset: row * elementBytes,
+      });
+    }
+  } else
+    linear("qkv_proj", layer, at("qkv_proj"), { M, N: queryRows + 2 * keyRows, K: hidden }, "normed", "qkv");
   const turned = {
     qkv: "qkv",
     bias: decoder.qkvBias ? at("qkv_bias") : "no_bias",

@@ -17,10 +17,14 @@ export interface Fusions {
   readonly addNorm: boolean;
   /** Gate, up and the activation between them, for few rows. */
   readonly gateUp: boolean;
+  /** The products that give queries, keys and values. They are taken apart for one row only, whose parts lie side by side. */
+  readonly qkv: boolean;
+  /** A residual's norm and the rounding of what it gives, where the next product works on whole numbers. */
+  readonly normQuantise: boolean;
 }
 
-export const allFused: Fusions = { addNorm: true, gateUp: true };
-export const noneFused: Fusions = { addNorm: false, gateUp: false };
+export const allFused: Fusions = { addNorm: true, gateUp: true, qkv: true, normQuantise: true };
+export const noneFused: Fusions = { addNorm: false, gateUp: false, qkv: false, normQuantise: false };
 
 export interface ForwardOptions {
   /** How weights are stored, and with them activations. */
@@ -65,6 +69,12 @@ export interface Tensor {
 export interface Bound {
   readonly tensor: string;
   readonly offset: number;
+}
+
+/** A tensor as an operand, from some row on; scales of weights follow them. */
+export interface BoundRows {
+  readonly tensor: string;
+  readonly row: number;
 }
 
 /** One kernel call and the tensors that its operands are. */
@@ -121,20 +131,25 @@ export function collector(dtype: DType, stored: DType = dtype) {
       label: string,
       layer: number | null,
       call: Call,
-      names: Readonly<Record<string, string | Bound>>,
+      names: Readonly<Record<string, string | Bound | BoundRows>>,
     ): void {
       const kernel = kernelOf(call.kernel);
       const type = ofCache.has(call.kernel) ? stored : dtype;
       const binds: Record<string, Bound> = {};
-      let matrix = "";
+      let weights: { tensor: string; row: number } | undefined;
       for (const operand of kernel.operands(call.shape as AnyShape, type)) {
-        const given = names[operand.name] ?? (operand.name === "scales" ? `${matrix}.scales` : undefined);
-        if (given === undefined) throw new Error(`${label}: ${call.kernel} has an operand ${operand.name}`);
-        const bound = typeof given === "string" ? { tensor: given, offset: 0 } : given;
-        if (operand.role === "weights") matrix = bound.tensor;
+        const scales = weights && { ...weights, tensor: `${weights.tensor}.scales` };
+        const named = names[operand.name] ?? (operand.name === "scales" ? scales : undefined);
+        if (named === undefined) throw new Error(`${label}: ${call.kernel} has an operand ${operand.name}`);
+        const given = typeof named === "string" ? { tensor: named, row: 0 } : named;
+        const row = "row" in given ? given.row : 0;
+        if (operand.role === "weights") weights = { tensor: given.tensor, row };
+        const offset = "row" in given ? bytesOf({ ...operand, rows: row }) : given.offset;
+        const bound = { tensor: given.tensor, offset };
         binds[operand.name] = bound;
-        const { rows, columns, element } = operand;
-        const bytes = bound.offset + bytesOf(operand);
+        const { columns, element } = operand;
+        const rows = row + operand.rows;
+        const bytes = offset + bytesOf(operand);
         const known = tensors.get(bound.tensor);
         if (known === undefined || known.bytes < bytes) {
           const role = roleOf(bound.tensor);

@@ -6,7 +6,7 @@ import { bytesByRole, type Choose, firstFitting, planForward } from "../../src/e
 import { fittingStarts } from "../../src/engine/pipeline";
 import { kernelOf } from "../../src/kernels";
 import { variantOf } from "../../src/kernels/choices";
-import { cacheOf, cacheTypes, type DType, dtypes } from "../../src/kernels/elements";
+import { cacheOf, cacheTypes, type DType, dtypes, quantsOf } from "../../src/kernels/elements";
 import { gumbelAt } from "../../src/kernels/sampling";
 import {
   allFused,
@@ -161,11 +161,45 @@ describe.each(dtypes)("%s", (dtype) => {
       { tokens: 6 },
       { tokens: 6, fused: noneFused },
       { tokens: 6, logits: "last" },
+      { tokens: 1 },
+      { tokens: 1, fused: noneFused },
     ]);
     expect(ready.passes[1]!.dispatches.length).toBeGreaterThan(ready.passes[0]!.dispatches.length);
     const fused = await logitsOf(ready, 0, prompt);
     expect(worstError(await logitsOf(ready, 1, prompt), fused)).toBeLessThan(TOLERANCE[dtype]);
     expect(worstError(await logitsOf(ready, 2, prompt), fused.slice(-1))).toBeLessThan(TOLERANCE[dtype]);
+    const step = await logitsOf(ready, 3, [7], 6);
+    expect(worstError(await logitsOf(ready, 4, [7], 6), step)).toBeLessThan(TOLERANCE[dtype]);
+    ready.destroy();
+  });
+
+  test("norms round what the next product would round first, to the same numbers", async ({ skip }) => {
+    const reason = skipped() ?? (quantsOf[dtype] === undefined ? "weights are floats" : undefined);
+    if (reason !== undefined) return skip(reason);
+    const packed: Choose = ({ kernel, shape }, type) => {
+      const fitting = fittingStarts(gpu(), kernel, shape, type);
+      return fitting.find(({ variant }) => variant === "packed") ?? fitting[0]!;
+    };
+    const apart = { ...allFused, normQuantise: false };
+    const ready = await prepared(
+      tinyModels.llama,
+      dtype,
+      [
+        { tokens: 3 },
+        { tokens: 3, fused: apart },
+        { tokens: 1 },
+        { tokens: 1, fused: { ...allFused, qkv: false } },
+      ],
+      { choose: packed },
+    );
+    const [few, many] = ready.passes.map(({ stages }) => stages);
+    if (!gpu().packedDot) return expect(few).toBe(many);
+    // Two norms of each layer but the first, the norm before the feed-forward layer there, and the last one.
+    expect(many! - few!).toBe(2 * tinyModels.llama.num_hidden_layers);
+    const prompt = tokens(3, 8);
+    const fused = await logitsOf(ready, 0, prompt);
+    expect(fused).toEqual(await logitsOf(ready, 1, prompt));
+    expect(await logitsOf(ready, 2, [4], 3)).toEqual(await logitsOf(ready, 3, [4], 3));
     ready.destroy();
   });
 

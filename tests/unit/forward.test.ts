@@ -14,6 +14,7 @@ import {
   modelConfig,
   modelConfigSchema,
   modelIds,
+  noneFused,
   prefill,
   ropeAngles,
   vocabularyPieces,
@@ -174,7 +175,12 @@ describe("a pass", () => {
       "lm_head: matvec",
       "sample: argmax",
     ]);
-    expect(labels(small, { fused: { addNorm: false, gateUp: false } })).toHaveLength(20 + 2 * 3);
+    expect(labels(small, { fused: noneFused })).toHaveLength(20 + 2 * 5);
+    expect(
+      labels(small, { fused: { ...allFused, qkv: false } }).filter((label) => /^[qkv]_proj/.test(label)),
+    ).toEqual(
+      ["q_proj", "k_proj", "v_proj", "q_proj", "k_proj", "v_proj"].map((label) => `${label}: matvec`),
+    );
   });
 
   test("does the products of the workload of the same name, and no others", () => {
@@ -210,7 +216,8 @@ describe("a pass", () => {
     const given = new Set(["matrix", "vector", "table", "state", "cache"]);
     for (const changes of [
       {},
-      { tokens: 9, from: "prompt" as const, fused: { addNorm: false, gateUp: false } },
+      { fused: noneFused },
+      { tokens: 9, from: "prompt" as const, fused: noneFused },
     ]) {
       const { tensors, dispatches } = pass(modelConfig("qwen3-8b"), changes);
       const roles = new Map(tensors.map(({ name, role }) => [name, role]));
@@ -228,6 +235,28 @@ describe("a pass", () => {
         for (const { operand, tensor } of names) if (outputs.includes(operand)) written.add(tensor);
       }
     }
+  });
+
+  test("takes queries, keys and values apart where their parts lie side by side and begin at legal offsets", () => {
+    const apart = { fused: { ...allFused, qkv: false } };
+    const together = (model: ModelConfig, changes: Partial<ForwardOptions> = {}) =>
+      pass(model, { ...apart, ...changes }).dispatches.some(({ label }) => label === "qkv_proj");
+    for (const id of modelIds) expect(together(modelConfig(id)), id).toBe(false);
+    expect(together(llama, { tokens: 9, from: "prompt" })).toBe(true);
+    expect(together(llama, { batch: 2 })).toBe(true);
+    const { dispatches, tensors } = pass(llama, { ...apart, dtype: "q8_0", cache: "f16" });
+    const value = dispatches.find(({ label }) => label === "v_proj");
+    const rows = llama.num_attention_heads * llama.head_dim + llama.num_key_value_heads * llama.head_dim;
+    expect(value?.binds).toMatchObject({
+      w: { tensor: "layers.0.qkv_proj", offset: rows * llama.hidden_size },
+      scales: { tensor: "layers.0.qkv_proj.scales", offset: (rows * llama.hidden_size * 2) / 32 },
+      y: { tensor: "qkv", offset: 4 * rows },
+    });
+    const whole = new Map(
+      pass(llama, { dtype: "q8_0", cache: "f16" }).tensors.map((each) => [each.name, each]),
+    );
+    for (const each of tensors.filter(({ role }) => role === "matrix"))
+      expect(each).toEqual(whole.get(each.name));
   });
 
   test("has weights of each resident layer only, and a cache for every layer", () => {
