@@ -174,6 +174,14 @@ const words: Readonly<Record<string, (list: string[]) => Partial<Plan>>> = {
 
 export const planWordNames = Object.keys(words);
 
+/** The words of a plan that make a context, with their largest values: "depth=4096 pp=512 tg=128". */
+function contextWords({ depth, pp, tg }: Plan): string {
+  const words = { depth, pp, tg };
+  return Object.entries(words)
+    .flatMap(([word, list]) => (Math.max(0, ...list) > 0 ? [`${word}=${Math.max(...list)}`] : []))
+    .join(" ");
+}
+
 function validate(plan: Plan): Plan {
   const parsed = v.safeParse(planSchema, plan);
   if (!parsed.success) {
@@ -183,10 +191,13 @@ function validate(plan: Plan): Plan {
   for (const id of plan.model) {
     const limit = modelConfig(id).max_position_embeddings;
     const [pp, tg] = [Math.max(0, ...plan.pp), Math.max(0, ...plan.tg)];
-    // A whole model reads and then writes, and what it writes first was the last of what it read.
-    const longest = Math.max(0, ...plan.depth) + (plan.forward ? pp + tg + 1 : Math.max(pp, tg));
+    // A whole model reads and then writes, one token of each at least, and what it writes first was the last of what it read.
+    const tokens = plan.forward ? Math.max(1, pp) + Math.max(1, tg) + 1 : Math.max(pp, tg);
+    const longest = Math.max(0, ...plan.depth) + tokens;
     if (longest > limit)
-      throw new BadWord(`depth: ${id} reads ${limit} tokens at most, this plan asks for ${longest}`);
+      throw new BadWord(
+        `${contextWords(plan)}: ${id} reads ${limit} tokens at most (max_position_embeddings), this plan asks for ${longest}`,
+      );
   }
   if (plan.model.length > 0 && plan.pp.length + plan.tg.length === 0)
     throw new BadWord("pp=0 tg=0: nothing to measure");
@@ -276,6 +287,13 @@ function only(workload: Workload, names: readonly KernelName[]): Workload {
   const steps = workload.steps.filter(({ call }) => names.includes(call.kernel));
   return { ...workload, id: `${workload.id} [${names.join(", ")}]`, phase: "kernel", tokens: 0, steps };
 }
+
+/** A phone's browser is ended rather than refused memory: weights have this at most. */
+const PHONE_WEIGHTS = 2 ** 28;
+
+/** Bytes that weights may take: what the plan says, and on a phone no more than it bears. */
+export const memoryBudget = ({ memory }: Pick<Plan, "memory">, mobile: boolean): number =>
+  mobile ? Math.min(memory, PHONE_WEIGHTS) : memory;
 
 /** Every workload that a plan asks for, in the order in which it is reported. */
 export function workloadsOf(plan: Plan): Workload[] {

@@ -13,6 +13,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   workloads: ["kernels"],
   names: [],
   plan: ["workloads", "kernels", "names"],
+  effort: ["plan"],
   bounds: [],
   timing: ["bounds", "statistics"],
   forward_result: ["plan", "workloads", "timing", "bounds"],
@@ -22,7 +23,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   statistics: [],
   chips: ["kernels"],
   prices: ["workloads"],
-  analysis: ["result", "forward_result", "timing", "statistics", "workloads", "kernels", "chips"],
+  analysis: ["result", "forward_result", "timing", "statistics", "effort", "workloads", "kernels", "chips"],
   report: [
     "analysis",
     "result",
@@ -35,6 +36,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     "names",
   ],
   engine: [
+    "effort",
     "result",
     "forward_result",
     "timing",
@@ -50,6 +52,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
 const pure = [
   "names",
   "bounds",
+  "effort",
   "timing",
   "statistics",
   "analysis",

@@ -9,6 +9,7 @@ import {
 } from "../forward_result";
 import { kernelOf } from "../kernels";
 import type { Choice } from "../kernels/choices";
+import { memoryBudget } from "../plan";
 import type { Result } from "../result";
 import { median } from "../statistics";
 import {
@@ -29,7 +30,7 @@ import { forwardPasses, runForward } from "./forward_run";
 import { tuneForward } from "./forward_tune";
 import type { Roofs } from "./pieces";
 import { unfit } from "./pipeline";
-import { memoryBudget, type Session } from "./session";
+import type { Session } from "./session";
 
 /** Tokens of a prompt that one pass reads at most, as llama.cpp's ubatch, and at least. */
 const CHUNKS = { most: 512, least: 16 };

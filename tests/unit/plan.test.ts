@@ -244,7 +244,7 @@ describe("a model's context", () => {
   test("is the limit of depth and tokens together", () => {
     expect(planOf("model=smollm2-135m depth=7680").depth).toEqual([7680]);
     expect(problem("model=smollm2-135m depth=7681")).toBe(
-      "depth: smollm2-135m reads 8192 tokens at most, this plan asks for 8193",
+      "depth=7681 pp=512 tg=128: smollm2-135m reads 8192 tokens at most (max_position_embeddings), this plan asks for 8193",
     );
   });
 
@@ -253,6 +253,14 @@ describe("a model's context", () => {
       /qwen2\.5-0\.5b reads 32768 tokens/,
     );
     expect(problem("depth=131072")).toMatch(/llama-3\.2-1b reads 131072 tokens/);
+  });
+
+  test("holds prompt and answer too where models are run whole, a token of each at least", () => {
+    const words = "model=smollm2-135m forward=on";
+    expect(planOf(`${words} pp=512 tg=128 depth=7551`).depth).toEqual([7551]);
+    expect(problem(`${words} pp=512 tg=128 depth=7552`)).toMatch(/asks for 8193$/);
+    expect(planOf(`${words} pp=0 tg=128 depth=8062`).depth).toEqual([8062]);
+    expect(problem(`${words} pp=0 tg=128 depth=8063`)).toMatch(/^depth=8063 tg=128: .* asks for 8193$/);
   });
 });
 
