@@ -183,7 +183,8 @@ export async function measureForward(
   const id = modelIds.find((each) => each === wanted.model);
   if (id === undefined) throw new Error(`there is no model ${wanted.model}`);
   const model = modelConfig(id);
-  const reason = unsupported(gpu, wanted.dtype) ?? whyNoForward(model) ?? whyNoCache(wanted.dtype, wanted.kv);
+  const reason =
+    unsupported(gpu, wanted.dtype) ?? whyNoForward(model) ?? whyNoCache(model, wanted.dtype, wanted.kv);
   if (reason !== undefined) return { status: "skipped", ...wanted, reason: reason.slice(0, 400) };
 
   session.freeWeights();
