@@ -78,7 +78,7 @@ export default defineConfig({
         },
       },
     ],
-    // Two software adapters at once on two cores would only take turns.
+    // The page's tests wait for what happens in time; tests/run.mjs lets two browsers of the gpu rung work at once.
     fileParallelism: false,
   },
 });

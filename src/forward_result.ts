@@ -2,6 +2,7 @@
 
 import * as v from "valibot";
 import { positive, seconds, text, whole } from "./bounds";
+import { type CacheType, cacheOf, cacheTypes, type DType } from "./kernels/elements";
 import { dtypeSchema, type Plan, type Preset } from "./plan";
 import { clockSchema, orderStatisticsSchema } from "./timing";
 import { decodeId, prefillId } from "./workloads";
@@ -22,6 +23,10 @@ const caseFields = {
   depth: whole(2 ** 24),
   /** Sequences. */
   batch: v.pipe(whole(1024), v.minValue(1)),
+  /** How the KV cache is stored. */
+  kv: v.picklist(cacheTypes),
+  /** Whether kernels that can do several things at once did. */
+  fused: v.boolean(),
 };
 
 /** What a result of samples thinned for a link keeps of them: what reports read. */
@@ -99,6 +104,8 @@ const measuredSchema = v.strictObject({
   breakdown: v.nullable(
     v.pipe(v.array(v.strictObject({ label: text, kernel: text, count, seconds })), v.maxLength(64)),
   ),
+  /** The steps of decode that came after `seconds` of them without a pause; null where the plan asks for none. */
+  sustained: v.nullable(v.strictObject({ seconds: positive, times: timesSchema })),
   /** The page was hidden meanwhile: browsers slow such pages down. */
   hidden: v.boolean(),
 });
@@ -128,6 +135,11 @@ export const forwardSeconds: Readonly<Record<Preset, number>> = {
   rigorous: 60,
 };
 
+/** What a plan's words for the KV cache mean beside weights of a type, each once. */
+const cachesOf = ({ kv }: Plan, dtype: DType): CacheType[] => [
+  ...new Set(kv.map((word) => (word === "auto" ? cacheOf[dtype] : word))),
+];
+
 /** Every whole model that a plan asks for, or these instead of its own. Where it asks for no prompt or no answer, one token stands for it. */
 export function forwardCases(plan: Plan, models: readonly string[] = plan.model): ForwardCase[] {
   if (!plan.forward) return [];
@@ -137,7 +149,11 @@ export function forwardCases(plan: Plan, models: readonly string[] = plan.model)
       plan.depth.flatMap((depth) =>
         orOne(plan.pp).flatMap((prompt) =>
           orOne(plan.tg).flatMap((generate) =>
-            plan.batch.map((batch) => ({ model, dtype, prompt, generate, depth, batch })),
+            plan.batch.flatMap((batch) =>
+              cachesOf(plan, dtype).flatMap((kv) =>
+                plan.fused.map((fused) => ({ model, dtype, prompt, generate, depth, batch, kv, fused })),
+              ),
+            ),
           ),
         ),
       ),
@@ -146,18 +162,16 @@ export function forwardCases(plan: Plan, models: readonly string[] = plan.model)
 }
 
 /** The case of an outcome, without what came of it. */
-export const caseOf = ({ model, dtype, prompt, generate, depth, batch }: ForwardCase): ForwardCase => ({
-  model,
-  dtype,
-  prompt,
-  generate,
-  depth,
-  batch,
-});
+export const caseOf = (given: ForwardCase): ForwardCase => {
+  const { model, dtype, prompt, generate, depth, batch, kv, fused } = given;
+  return { model, dtype, prompt, generate, depth, batch, kv, fused };
+};
 
-/** Reading and writing as llama-bench names them together: "pp512+tg128 @ d4096 b8". */
-export const forwardId = ({ prompt, generate, depth, batch }: ForwardCase): string =>
-  `${prefillId(prompt, 0)}+${decodeId(generate, depth, batch)}`;
+/** Reading and writing as llama-bench names them together: "pp512+tg128 @ d4096 b8"; then what is not as usual. */
+export const forwardId = ({ prompt, generate, depth, batch, dtype, kv, fused }: ForwardCase): string => {
+  const cache = kv === cacheOf[dtype] ? "" : ` kv ${kv}`;
+  return `${prefillId(prompt, 0)}+${decodeId(generate, depth, batch)}${cache}${fused ? "" : " unfused"}`;
+};
 
 /** "llama-3.2-1b pp512+tg128 f32": equal for equal cases. */
 export const forwardName = (given: ForwardCase): string =>

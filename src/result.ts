@@ -9,7 +9,7 @@ import { callSchema, dtypeSchema, planSchema } from "./plan";
 import { migrate } from "./result_migration";
 import { clockSchema, hasSamples, spanSchema, timingSchema } from "./timing";
 
-export const SCHEMA = 4;
+export const SCHEMA = 5;
 
 /** Where the engine ran. */
 const hostSchema = v.strictObject({

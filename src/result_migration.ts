@@ -60,7 +60,20 @@ const from3 = (result: Fields): Fields => ({
   forwards: [],
 });
 
-const steps = [from1, from2, from3];
+/** Schema 5 says how whole models stored their KV cache, and what they did at once; before, there was one way. */
+const from4 = (result: Fields): Fields => ({
+  ...result,
+  schema: 5,
+  plan: merged(result.plan, { kv: ["auto"], fused: [true] }),
+  forwards: each(result.forwards, (outcome) => ({
+    ...outcome,
+    kv: outcome.dtype === "f32" ? "f32" : "f16",
+    fused: true,
+    ...(outcome.status === "measured" && { sustained: null }),
+  })),
+});
+
+const steps = [from1, from2, from3, from4];
 
 /** A result of any earlier schema in the form of the newest. */
 export function migrate(input: unknown, schema: number): unknown {

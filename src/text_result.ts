@@ -17,7 +17,10 @@ export interface TextOrder {
   /** Bytes of GPU memory for weights. */
   readonly memory: number;
   /** Prompts, answers, depths and batches that the model is measured with as well; null for none. */
-  readonly measure: Pick<Plan, "preset" | "pp" | "tg" | "depth" | "batch"> | null;
+  readonly measure: Pick<
+    Plan,
+    "preset" | "pp" | "tg" | "depth" | "batch" | "kv" | "fused" | "sustain"
+  > | null;
 }
 
 export const defaultPrompt = "Once upon a time";

@@ -13,6 +13,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   workloads: ["kernels"],
   names: [],
   plan: ["workloads", "kernels", "names"],
+  effort: ["plan"],
   bounds: [],
   timing: ["bounds", "statistics"],
   weight_files: ["workloads", "kernels", "bounds", "units"],
@@ -24,7 +25,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   statistics: [],
   chips: ["kernels"],
   prices: ["workloads"],
-  analysis: ["result", "forward_result", "timing", "statistics", "workloads", "kernels", "chips"],
+  analysis: ["result", "forward_result", "timing", "statistics", "effort", "workloads", "kernels", "chips"],
   report: [
     "analysis",
     "result",
@@ -38,6 +39,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     "names",
   ],
   engine: [
+    "effort",
     "result",
     "forward_result",
     "text_result",
@@ -56,6 +58,7 @@ const pure = [
   "names",
   "weight_files",
   "bounds",
+  "effort",
   "timing",
   "statistics",
   "analysis",

@@ -12,6 +12,7 @@ import { type KnownTuning, parseTunings, tuningsFile } from "../tuning_records";
 import { adviceFor } from "./advice";
 import type { AutomationOptions } from "./automation";
 import { discardInterrupted, findInterrupted, type Marker } from "./crash_marker";
+import { keepSpeed } from "./device_speed";
 import { download } from "./download";
 import { inspect, type Run, runSelfTest } from "./engine_client";
 import { PATIENCE_SECONDS } from "./heartbeat";
@@ -114,7 +115,10 @@ async function start(
   });
   running = run;
   const outcome = await run.outcome;
-  if (outcome.ok) tuningKeeper.keep(outcome.result);
+  if (outcome.ok) {
+    tuningKeeper.keep(outcome.result);
+    keepSpeed(outcome.result);
+  }
   ifRunning(() => {
     running = undefined;
     window.tokenroof.progress = undefined;

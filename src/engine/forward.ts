@@ -2,7 +2,7 @@
 // nothing and waits for nothing: its position is copied from a table of counters, its tokens from where the step before
 // has put them.
 
-import { kernelOf } from "../kernels";
+import { isAttention, kernelOf } from "../kernels";
 import { variantOf } from "../kernels/choices";
 import { decoder } from "../kernels/elements";
 import { bytesOf } from "../kernels/kernel";
@@ -65,8 +65,9 @@ export interface Forward extends ForwardWeights {
   readStamps(count: number): Promise<{ begin: number; end: number }[] | null>;
   /** The tokens kept for steps up to `steps`, step after step, each for all sequences. */
   readHistory(steps: number): Promise<Uint32Array>;
-  /** The tokens sampled last, one of each sequence. */
-  readSampled(): Promise<Uint32Array>;
+  /** The tokens sampled last, one of each sequence; and others in their place. */
+  readSampled(): Promise<Uint32Array<ArrayBuffer>>;
+  writeSampled(tokens: Uint32Array<ArrayBuffer>): void;
   /** The logits of the last pass, each row whole: (rows, vocab_size). */
   readLogits(rows: number): Promise<Float64Array[]>;
   destroy(): void;
@@ -122,13 +123,13 @@ function preparePass(
 ): PreparedPass {
   const { gpu, bufferOf, queries } = context;
   const encoded = dispatches.map((dispatch, i): Encoded[] =>
-    compiled[i]!.stages.map(({ stage, pipeline }) => ({
+    compiled[i]!.stages.slice(dispatch.stagesDone).map(({ stage, pipeline }) => ({
       pipeline,
       grid: gridOf(stage.workgroups, gpu.limits.maxComputeWorkgroupsPerDimension),
       bindGroup: bindGroup(context, dispatch, stage.binds, pipeline),
     })),
   );
-  const attentions = dispatches.filter(({ call }) => call.kernel === "attention");
+  const attentions = dispatches.filter(({ call }) => isAttention(call));
   const counted = [...new Set(attentions.map(({ uniform }) => uniform))].map(bufferOf);
   const [counter, position] = [COUNTER, "position"].map(bufferOf) as [GPUBuffer, GPUBuffer];
 
@@ -195,8 +196,9 @@ export async function prepareForward(
 
   const compiled = new Map<string, Promise<Compiled>>();
   const compileOnce = ({ uniform, call, choice, dtype }: PlannedDispatch) => {
-    const known = compiled.get(uniform) ?? compile(gpu, call.kernel, choice, call.shape, dtype);
-    compiled.set(uniform, known);
+    const key = `${uniform} ${choice.variant}`;
+    const known = compiled.get(key) ?? compile(gpu, call.kernel, choice, call.shape, dtype);
+    compiled.set(key, known);
     return known;
   };
 
@@ -272,6 +274,7 @@ export async function prepareForward(
         return Array.from({ length: count }, (_, i) => ({ begin: seconds(2 * i), end: seconds(2 * i + 1) }));
       },
       readHistory: async (steps) => new Uint32Array(await read(HISTORY, 4 * batch * steps)),
+      writeSampled: (tokens) => device.queue.writeBuffer(bufferOf("sampled"), 0, tokens),
       readSampled: async () => new Uint32Array(await read("sampled", 4 * batch), 0, batch),
       async readLogits(rows) {
         const tensor = tensors.find(({ name }) => name === "logits");

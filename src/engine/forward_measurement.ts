@@ -1,13 +1,26 @@
 // What a run of a whole model is asked for and what it says: plain data.
 
-import type { DType } from "../kernels/elements";
+import type { CacheType, DType } from "../kernels/elements";
 import type { ForwardWork, Fusions, ModelConfig, Sampling } from "../workloads";
 import { bytesByRole, type ForwardPlan, type PlannedBuffer } from "./forward_plan";
 
-/** What to run. */
-export interface ForwardRun {
+/** How often and how long. */
+export interface ForwardAmount {
+  /** Steps of decode in a row without the CPU; and so many with each token read back. */
+  readonly generate: number;
+  readonly interactive: number;
+  /** How often the prompt is read. */
+  readonly repetitions: number;
+  /** Seconds of writing without a pause after which steps are timed once more; 0 for not at all. */
+  readonly sustain: number;
+}
+
+/** What to run: there is room for all of it. */
+export interface ForwardRun extends ForwardAmount {
   readonly model: ModelConfig;
   readonly dtype: DType;
+  /** How the KV cache is stored. */
+  readonly cache: CacheType;
   /** Sequences, all alike. */
   readonly batch: number;
   /** Tokens in the KV cache of each sequence before: random numbers, as no speed depends on what they are. */
@@ -16,11 +29,6 @@ export interface ForwardRun {
   readonly prompt: number;
   /** Tokens of a prompt that one pass reads at most, as llama.cpp's ubatch: no dispatch gets longer than that makes it. */
   readonly chunk: number;
-  /** Steps of decode in a row without the CPU; and so many with each token read back. */
-  readonly generate: number;
-  readonly interactive: number;
-  /** How often the prompt is read. */
-  readonly repetitions: number;
   readonly sampling: Sampling;
   readonly fused: Fusions;
   /** Bytes for weights: a larger model's layers take turns with as many as fit. */
@@ -63,6 +71,8 @@ export interface ForwardMeasurement {
   };
   /** Steps whose token is read back before the next is submitted: seconds from submit to token. */
   readonly interactive: readonly number[];
+  /** Steps after `seconds` of writing without a pause; null where none were asked for. */
+  readonly sustained: { readonly seconds: number; readonly samples: readonly number[] } | null;
   /** One step, each dispatch timed by itself: longest label first; null without timestamps. Passes cost time: shares count. */
   readonly breakdown:
     | readonly {

@@ -6,6 +6,7 @@ import type { DType } from "../kernels/elements";
 import { bytesOf, uniformOf } from "../kernels/kernel";
 import { type Dispatch, type ForwardPass, mergedTensors, type Tensor, type TensorRole } from "../workloads";
 import type { Gpu } from "./device";
+import { quantiseInNorms } from "./forward_fusions";
 import { fittingStarts } from "./pipeline";
 
 /** How a call is computed. Throws where nothing computes it here. */
@@ -15,6 +16,8 @@ export type Choose = (call: AnyCall, dtype: DType) => Choice;
 export interface PlannedDispatch extends Dispatch {
   readonly choice: Choice;
   readonly uniform: string;
+  /** Stages that another dispatch has done already: none where absent. */
+  readonly stagesDone?: number;
 }
 
 /** A buffer to allocate. `scratch` passes results between the stages of a kernel; `control` is uniforms and counters. */
@@ -85,22 +88,28 @@ export function planForward(
   const scratch = new Map<string, number>();
   const uniforms = new Map<string, readonly number[]>();
 
-  const planned = passes.map((pass) => ({
-    ...pass,
-    dispatches: pass.dispatches.map((dispatch): PlannedDispatch => {
+  const planned = passes.map((pass) => {
+    const dispatches = pass.dispatches.map((dispatch): PlannedDispatch => {
       const { call, dtype } = dispatch;
       const kernel = kernelOf(call.kernel);
       const shape: AnyShape = call.shape;
       const key = `${call.kernel} ${dtype} ${Object.values(shape).join("x")}`;
       const choice = choices.get(key) ?? choose(call, dtype);
       choices.set(key, choice);
-      for (const operand of variantOf(kernel, choice).scratch?.(choice.tuning, shape, dtype) ?? [])
-        scratch.set(operand.name, Math.max(scratch.get(operand.name) ?? 0, bytesOf(operand)));
       const uniform = `uniform ${key}`;
       uniforms.set(uniform, uniformOf(kernel, shape));
       return { ...dispatch, choice, uniform };
-    }),
-  }));
+    });
+    return {
+      ...pass,
+      dispatches: pass.options.fused.normQuantise ? quantiseInNorms(gpu, dispatches) : dispatches,
+    };
+  });
+  for (const { call, dtype, choice } of planned.flatMap(({ dispatches }) => dispatches)) {
+    const { scratch: needed } = variantOf(kernelOf(call.kernel), choice);
+    for (const operand of needed?.(choice.tuning, call.shape, dtype) ?? [])
+      scratch.set(operand.name, Math.max(scratch.get(operand.name) ?? 0, bytesOf(operand)));
+  }
 
   const binding = Math.min(gpu.limits.maxStorageBufferBindingSize, gpu.limits.maxBufferSize);
   const tensors = mergedTensors(passes);

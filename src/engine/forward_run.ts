@@ -13,6 +13,7 @@ import { type FillWeights, type Forward, type PreparedPass, prepareForward } fro
 import { breakdown } from "./forward_breakdown";
 import { createDriver, type Driver } from "./forward_driver";
 import {
+  type ForwardAmount,
   type ForwardMeasurement,
   type ForwardMemory,
   type ForwardRun,
@@ -27,11 +28,25 @@ const SUBMIT_SECONDS = 0.1;
 /** The passes of a run: whole chunks of a prompt, its end with the first token sampled, and a step of decode. */
 export function forwardPasses(
   gpu: Gpu,
-  { model, dtype, batch, depth, prompt, chunk, generate, interactive, sampling, fused, memory }: ForwardRun,
+  {
+    model,
+    dtype,
+    cache,
+    batch,
+    depth,
+    prompt,
+    chunk,
+    generate,
+    interactive,
+    sampling,
+    fused,
+    memory,
+  }: ForwardRun,
 ): { chunks: number; passes: ForwardPass[] } {
   const chunks = Math.ceil(prompt / chunk) - 1;
   const common: Omit<ForwardOptions, "tokens" | "logits" | "sampling" | "from"> = {
     dtype,
+    cache,
     batch,
     capacity: depth + prompt + Math.max(generate, interactive) + 1,
     fused,
@@ -52,18 +67,25 @@ export function forwardPasses(
   return { chunks, passes };
 }
 
+interface RunOptions {
+  readonly choose?: Choose;
+  /** Of the weights, or what fills them with a file's. */
+  readonly seed?: number | FillWeights;
+  /** What is run first, less than all of it; then `more` says what else, knowing how long that took. */
+  readonly first?: ForwardAmount;
+  readonly more?: (found: ForwardMeasurement) => ForwardAmount | undefined;
+  /** Is told what the run takes before any of that is allocated. */
+  readonly onPlan?: (memory: ForwardMemory) => void;
+}
+
 /**
- * Runs a model, with the weights of a seed or of a file where one is given. `onPlan` is told what it takes before any of that is allocated. Throws where the model is not known, its
+ * Runs a model: `run` itself, or no more of it than `first` and `more` say. Throws where the model is not known, its
  * tensors fit neither bindings nor memory, or what it computes is not finite or not the same each time.
  */
 export async function runForward(
   gpu: Gpu,
   run: ForwardRun,
-  {
-    choose,
-    seed,
-    onPlan = () => {},
-  }: { choose?: Choose; seed?: number | FillWeights; onPlan?: (memory: ForwardMemory) => void } = {},
+  { choose, seed, first = run, more = () => undefined, onPlan = () => {} }: RunOptions = {},
 ): Promise<ForwardMeasurement> {
   for (const field of ["prompt", "chunk", "generate", "repetitions", "batch"] as const) {
     if (!Number.isInteger(run[field]) || run[field] < 1)
@@ -75,7 +97,14 @@ export async function runForward(
   onPlan(memory);
   const ready = await prepareForward(gpu, plan, seed);
   try {
-    return { memory, ...(await measured(ready, passes, createDriver(ready, run, chunks), run, chunks)) };
+    const driver = createDriver(ready, run, chunks);
+    const measure = async (amount: ForwardAmount): Promise<ForwardMeasurement> => ({
+      memory,
+      ...(await measured(ready, passes, driver, { ...run, ...amount }, chunks)),
+    });
+    const found = await measure(first);
+    const rest = more(found);
+    return rest === undefined ? found : await measure(rest);
   } finally {
     ready.destroy();
   }
@@ -98,6 +127,7 @@ async function measured(
   const layers = Math.max(1, Math.floor((SUBMIT_SECONDS * model.num_hidden_layers * (chunks + 1)) / once));
   const secondsToFirstToken: number[] = [];
   for (let i = 0; i < run.repetitions; i++) secondsToFirstToken.push(await driver.prefill(layers));
+  const begun = await ready.readSampled();
 
   const warm = Math.min(2, generate);
   await driver.write(warm, 1);
@@ -105,14 +135,12 @@ async function measured(
   const stepsPerSubmit = Math.max(1, Math.floor((SUBMIT_SECONDS * warm) / warmed));
   /** Writes the answer from its beginning. */
   const answer = async () => {
-    await driver.prefill(layers);
+    ready.writeSampled(begun);
     const { wall, walls } = await driver.write(generate, stepsPerSubmit);
     return { wall, walls, tokens: await ready.readHistory(generate) };
   };
   const { wall, walls, tokens } = await answer();
-  const stamps = await ready.readStamps(generate);
-  const gpuSteps = stamps?.slice(1).map(({ end: at }, i) => at - stamps[i]!.end) ?? [];
-  const stamped = gpuSteps.length > 0 && gpuSteps.every((seconds) => seconds > 0);
+  const gpuSteps = stepsBetween(await ready.readStamps(generate));
   const logits = await ready.readLogits(batch);
   if (!logits.every((row) => row.every(Number.isFinite))) throw new Error("logits are not finite");
   const differs = (await answer()).tokens.findIndex((token, i) => token !== tokens[i]);
@@ -123,6 +151,7 @@ async function measured(
 
   const interactive: number[] = [];
   for (let i = 0; i < run.interactive; i++) interactive.push(await driver.writeOne(i));
+  const sustained = await sustain(ready, driver, run, stepsPerSubmit);
   // Timed by the wall clock each submit is a sample; where it was to be by the GPU's, all of it is one.
   const byWall =
     walls.length > 0
@@ -136,7 +165,7 @@ async function measured(
       work: prefillWork(passes, chunks, run),
     },
     decode: {
-      ...(stamped
+      ...(gpuSteps !== null
         ? { clock: "timestamp-query", samples: gpuSteps, grouped: 1 }
         : { clock: "wall", ...byWall }),
       wall,
@@ -146,9 +175,35 @@ async function measured(
       work: forwardWork(passes[0]!, depth + prompt + Math.floor(generate / 2)),
     },
     interactive,
+    sustained,
     breakdown: await breakdown(ready, step, depth + prompt),
     written: [...tokens].filter((_, i) => i % batch === 0),
   };
+}
+
+/** Writes the answer again and again for as long as asked, and times the last time. */
+async function sustain(
+  ready: Forward,
+  driver: Driver,
+  { sustain: wanted, generate }: ForwardRun,
+  stepsPerSubmit: number,
+): Promise<ForwardMeasurement["sustained"]> {
+  if (wanted === 0) return null;
+  const { clock } = ready.gpu;
+  const began = clock.now();
+  for (;;) {
+    const { wall, walls } = await driver.write(generate, stepsPerSubmit);
+    const seconds = clock.now() - began;
+    if (seconds < wanted) continue;
+    const stamps = stepsBetween(await ready.readStamps(generate));
+    return { seconds, samples: stamps ?? (walls.length > 0 ? walls : [wall / generate]) };
+  }
+}
+
+/** From the end of each step to that of the next by the GPU's own clock; null where it has none, or stood still. */
+function stepsBetween(stamps: readonly { end: number }[] | null): number[] | null {
+  const seconds = stamps?.slice(1).map(({ end }, i) => end - stamps[i]!.end) ?? [];
+  return seconds.length > 0 && seconds.every((each) => each > 0) ? seconds : null;
 }
 
 /** What reading the whole prompt takes. */

@@ -10,19 +10,28 @@ import {
 import { kernelOf } from "../kernels";
 import type { Choice } from "../kernels/choices";
 import type { DType } from "../kernels/elements";
+import { memoryBudget } from "../plan";
 import type { Result } from "../result";
 import { median } from "../statistics";
-import { allFused, knownModel, linears, type ModelConfig, whyNoForward } from "../workloads";
+import {
+  allFused,
+  knownModel,
+  linears,
+  type ModelConfig,
+  noneFused,
+  whyNoCache,
+  whyNoForward,
+} from "../workloads";
 import { unsupported } from "./device";
 import { efforts } from "./effort";
 import type { FillWeights } from "./forward";
-import type { ForwardMeasurement, ForwardRun } from "./forward_measurement";
+import type { ForwardAmount, ForwardMeasurement, ForwardRun } from "./forward_measurement";
 import { type Choose, firstFitting } from "./forward_plan";
 import { forwardPasses, runForward } from "./forward_run";
 import { tuneForward } from "./forward_tune";
 import type { Roofs } from "./pieces";
 import { unfit } from "./pipeline";
-import { memoryBudget, type Session } from "./session";
+import type { Session } from "./session";
 
 /** Tokens of a prompt that one pass reads at most, as llama.cpp's ubatch, and at least. */
 const CHUNKS = { most: 512, least: 16 };
@@ -46,21 +55,19 @@ export function chunkOf(
   return Math.min(CHUNKS.most, Math.max(CHUNKS.least, tokens));
 }
 
-/** How often and how long. */
-type Amount = Pick<ForwardRun, "generate" | "interactive" | "repetitions">;
-
 /** What is run first: it tells how long the rest takes, and where there is no time for more, it is all there is. */
-const first = (generate: number): Amount => ({
+const first = (generate: number): ForwardAmount => ({
   generate: Math.min(4, generate),
   interactive: Math.min(4, generate),
   repetitions: 1,
+  sustain: 0,
 });
 
 /** More would tell no more, and the GPU's clock keeps no more steps. */
-const MOST: Amount = { generate: 1024, interactive: 256, repetitions: 25 };
+const MOST = { generate: 1024, interactive: 256, repetitions: 25 };
 
-/** Prompts that a run reads before, between and after those that count. */
-const FURTHER_PROMPTS = 4;
+/** Prompts that a run reads before those that count. */
+const FURTHER_PROMPTS = 2;
 
 /**
  * How much fits into so many seconds at the speed of the first run: two fifths of them for reading, two for writing,
@@ -70,18 +77,22 @@ export function amountFor(
   found: Pick<ForwardMeasurement, "prefill" | "decode" | "interactive">,
   generate: number,
   seconds: number,
-): Amount | undefined {
+  sustain = 0,
+): ForwardAmount | undefined {
   const ran = first(generate);
   const reading = median(found.prefill.secondsToFirstToken);
   const [writing, interactive] = [found.decode.wall / found.decode.steps, median(found.interactive)];
   const times = (share: number, each: number) => Math.floor((share * seconds) / Math.max(each, 1e-9));
   const between = (least: number, count: number, most: number) => Math.max(least, Math.min(count, most));
   const amount = {
+    sustain,
     generate: between(ran.generate, times(0.2, writing), Math.min(generate, MOST.generate)),
     interactive: between(ran.interactive, times(0.2, interactive), Math.min(generate, MOST.interactive)),
     repetitions: between(1, times(0.4, reading) - FURTHER_PROMPTS, MOST.repetitions),
   };
-  const more = (["generate", "interactive", "repetitions"] as const).some((each) => amount[each] > ran[each]);
+  const more =
+    sustain > 0 ||
+    (["generate", "interactive", "repetitions"] as const).some((each) => amount[each] > ran[each]);
   return more ? amount : undefined;
 }
 
@@ -125,7 +136,7 @@ const samples = (list: readonly number[]) => ({
 function recorded(
   wanted: ForwardCase,
   { chunk }: ForwardRun,
-  { memory, prefill, decode, interactive, breakdown }: ForwardMeasurement,
+  { memory, prefill, decode, interactive, breakdown, sustained }: ForwardMeasurement,
   hidden: boolean,
 ): MeasuredForward {
   const { residentLayers, ofLayers, byRole } = memory;
@@ -152,6 +163,7 @@ function recorded(
       work: { ...decode.work },
     },
     interactive: samples(interactive),
+    sustained: sustained && { seconds: sustained.seconds, times: samples(sustained.samples) },
     breakdown: breakdown?.map((each) => ({ ...each })) ?? null,
     hidden,
   };
@@ -181,26 +193,36 @@ export async function measureForward(
   const given = own?.name === wanted.model ? own : undefined;
   const model = given?.model ?? knownModel(wanted.model);
   if (model === undefined) throw new Error(`there is no model ${wanted.model}`);
-  const reason = unsupported(gpu, wanted.dtype) ?? whyNoForward(model);
+  const reason =
+    unsupported(gpu, wanted.dtype) ?? whyNoForward(model) ?? whyNoCache(model, wanted.dtype, wanted.kv);
   if (reason !== undefined) return { status: "skipped", ...wanted, reason: reason.slice(0, 400) };
 
   session.freeWeights();
   const run: ForwardRun = {
     ...wanted,
     model,
-    ...first(wanted.generate),
+    // Room for as much as there may be time for.
+    generate: Math.min(wanted.generate, MOST.generate),
+    interactive: Math.min(wanted.generate, MOST.interactive),
+    repetitions: MOST.repetitions,
+    sustain: plan.sustain,
     chunk: Math.min(wanted.prompt, chunkOf(model, wanted, roofs)),
     sampling: { kind: "greedy" },
     // Without a search a product of this run's own is the safer choice for gate and up.
-    fused: efforts[plan.preset].search ? allFused : { ...allFused, gateUp: false },
+    fused: !wanted.fused ? noneFused : { ...allFused, gateUp: efforts[plan.preset].search },
+    cache: wanted.kv,
     memory: memoryBudget(plan, gpu.mobile),
   };
   const choose = await chooseFor(session, result, run);
   const how = { choose, ...(given && { seed: given.fill(wanted.dtype) }) };
   const { timesHidden } = visibility;
-  const found = await runForward(gpu, run, how);
-  const amount =
-    plan.preset === "smoke" ? undefined : amountFor(found, wanted.generate, forwardSeconds[plan.preset]);
-  const more = amount === undefined ? found : await runForward(gpu, { ...run, ...amount }, how);
-  return recorded(wanted, run, more, visibility.hidden || visibility.timesHidden > timesHidden);
+  const found = await runForward(gpu, run, {
+    ...how,
+    first: first(wanted.generate),
+    more: (tried) =>
+      plan.preset === "smoke"
+        ? undefined
+        : amountFor(tried, wanted.generate, forwardSeconds[plan.preset], plan.sustain),
+  });
+  return recorded(wanted, run, found, visibility.hidden || visibility.timesHidden > timesHidden);
 }

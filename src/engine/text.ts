@@ -1,7 +1,7 @@
 // From files and a prompt to a text: the whole of it, on any host.
 
 import type { DType } from "../kernels/elements";
-import type { Plan } from "../plan";
+import { memoryBudget, type Plan } from "../plan";
 import type { Result } from "../result";
 import {
   MOST_PROMPT,
@@ -26,7 +26,6 @@ import { type Gpu, openDevice, unsupported } from "./device";
 import { uploadWeights } from "./forward_upload";
 import type { Host } from "./host";
 import { run } from "./run";
-import { memoryBudget } from "./session";
 import { writeTokens } from "./write_text";
 
 /** The tokens of a prompt; without a tokenizer it is their numbers. */
@@ -140,7 +139,6 @@ const planOf = (
   dtype: [...dtypes],
   kernel: [],
   calls: [],
-  sustain: 0,
   memory: order.memory,
   forward: true,
 });

@@ -1,7 +1,7 @@
 // Greedy decoding with the weights of a file: a prompt is read in chunks, and each token is on the CPU before the next
 // step is submitted, as a program has it that shows a text while it is written.
 
-import type { DType } from "../kernels/elements";
+import { cacheOf, type DType } from "../kernels/elements";
 import { allFused, type ForwardOptions, forward, layersWithin, type ModelConfig } from "../workloads";
 import type { Gpu } from "./device";
 import { type FillWeights, type Forward, prepareForward } from "./forward";
@@ -45,6 +45,7 @@ function passesOf(gpu: Gpu, { model, dtype, prompt, most }: TextRun) {
   const greedy = { kind: "greedy" } as const;
   const common = {
     dtype,
+    cache: cacheOf[dtype],
     batch: 1,
     capacity: prompt.length + most,
     fused: allFused,

@@ -1,6 +1,6 @@
 // The list of kernels. A kernel's name is its key here; kernels that differ in little share a file.
 
-import { attention } from "./attention";
+import { attention, attention_q8_0 } from "./attention";
 import { copy } from "./copy";
 import { dot } from "./dot";
 import type { DType } from "./elements";
@@ -16,7 +16,7 @@ import { mma } from "./mma";
 import { read } from "./read";
 import { reread } from "./reread";
 import { add_rms_norm, rms_norm } from "./rms_norm";
-import { norm_rope, rope } from "./rope";
+import { norm_rope, norm_rope_q8_0, rope, rope_q8_0 } from "./rope";
 import { argmax, sample } from "./sampling";
 import { swiglu } from "./swiglu";
 
@@ -25,12 +25,15 @@ export const kernels = {
   matvec,
   swiglu,
   attention,
+  attention_q8_0,
   embed,
   scaled_embed,
   rms_norm,
   add_rms_norm,
   rope,
   norm_rope,
+  rope_q8_0,
+  norm_rope_q8_0,
   silu_mul,
   gelu_mul,
   add,
@@ -65,6 +68,10 @@ export type AnyCall = { readonly kernel: KernelName; readonly shape: AnyShape };
 export function kernelOf(name: KernelName): AnyKernel {
   return kernels[name] as unknown as AnyKernel;
 }
+
+/** Whether a call is attention, whatever its KV cache is stored as. */
+export const isAttention = (call: Call): call is Extract<Call, { kernel: "attention" | "attention_q8_0" }> =>
+  call.kernel === "attention" || call.kernel === "attention_q8_0";
 
 /** FLOP and bytes of one call. */
 export function workOf(call: Call, dtype: DType): Work {

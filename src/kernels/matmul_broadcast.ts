@@ -2,10 +2,10 @@
 
 import wgsl from "../../shaders/matmul_broadcast.wgsl?raw";
 import quants from "../../shaders/matmul_broadcast_quants.wgsl?raw";
-import { activationsOf, bitsOf, type DType, quantsOf } from "./elements";
+import { activationsOf, type DType, quantsOf } from "./elements";
 import { preludeFor, type Variant } from "./kernel";
 import { MOST_STATEMENTS, type Tile, tileCount, tileSpot } from "./output_tiles";
-import type { MatmulShape } from "./product";
+import { type MatmulShape, weightBits } from "./product";
 
 type BroadcastTuning = {
   /** Lanes of a subgroup, which are the device's and no choice. */
@@ -114,7 +114,7 @@ export const broadcastQuants: Variant<MatmulShape, QuantsTuning> = {
     return derived(tuning).STEP_K * tuning.TURNS > 8 ? "a block is shorter than a step" : unfit(tuning);
   },
   stages(tuning, shape, dtype) {
-    const BITS = bitsOf[quantsOf[dtype] ?? "i8"];
+    const BITS = weightBits(dtype);
     const constants = { ...tuning, ...derived(tuning), BITS, WORDS: BITS / 4 };
     return [
       {

@@ -7,7 +7,7 @@ import { activationsOf, BLOCK, bitsOf, type DType, quantsOf, roundoff } from "./
 import type { Variant } from "./kernel";
 import { type UnitTuning, unitDemand, unitName, unitPrelude, unitSpace, units } from "./matrix_unit";
 import { type Tile, tileCount, tileSpot } from "./output_tiles";
-import type { MatmulShape } from "./product";
+import { type MatmulShape, weightBits } from "./product";
 
 type DirectTuning = UnitTuning & {
   /** Subgroups of a workgroup. */
@@ -161,7 +161,7 @@ export const matrixQuants: Variant<MatmulShape, PatchTuning> = {
     return unitDemand(tuning, tuning.GROUP_M * tuning.GROUP_N, staged + resultBytes(tuning));
   },
   stages(tuning, shape, dtype) {
-    const BITS = bitsOf[quantsOf[dtype] ?? "i8"];
+    const BITS = weightBits(dtype);
     const sizes = { STEPS: BLOCK / tuning.UNIT_K, STAGE_PAD, BITS, WORDS: BITS / 4, FOURS: 32 / BITS };
     return [
       {

@@ -5,7 +5,7 @@ import quants from "../../shaders/matmul_tiled_quants.wgsl?raw";
 import { activationsOf, bitsOf, quantsOf } from "./elements";
 import { preludeFor, type Variant } from "./kernel";
 import { MOST_STATEMENTS, type Tile, tileCount, tileSpot } from "./output_tiles";
-import type { MatmulShape } from "./product";
+import { type MatmulShape, weightBits } from "./product";
 import { partsOf, sumShaders, sumSpot, sumStage } from "./sum_parts";
 
 type TiledTuning = {
@@ -121,7 +121,7 @@ export const tiledQuants: Variant<MatmulShape, QuantsTuning> = {
     return { threads: tuning.GROUP_M * tuning.GROUP_N, workgroupStorage: (tileM + tileN) * 9 * 16 };
   },
   stages(tuning, shape, dtype) {
-    const BITS = bitsOf[quantsOf[dtype] ?? "i8"];
+    const BITS = weightBits(dtype);
     return [
       {
         shader: "matmul_tiled_quants",

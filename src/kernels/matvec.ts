@@ -4,6 +4,7 @@ import { lanes, wide } from "./matvec_floats";
 import { packed, quants } from "./matvec_quants";
 import {
   dotProducts,
+  fewRowsClass,
   type MatmulShape,
   productWork,
   weightOperands,
@@ -29,7 +30,7 @@ export const matvec: Kernel<MatmulShape> = {
     M > MATVEC_MAX_M ? `matvec takes ${MATVEC_MAX_M} rows at most; more are for matmul` : undefined,
   unsupported: wholeBlocks,
 
-  shapeClass: ({ M }) => `${M} rows`,
+  shapeClass: fewRowsClass,
   operands,
   work: (shape, dtype) => productWork(operands(shape, dtype), shape),
   split: ({ M, N, K }, parts) => ({ M, N: splitRange(N, parts), K }),

@@ -3,7 +3,7 @@
 import packedWgsl from "../../shaders/matvec_packed.wgsl?raw";
 import quantsWgsl from "../../shaders/matvec_quants.wgsl?raw";
 import quantiseWgsl from "../../shaders/quantise.wgsl?raw";
-import { activationsOf, BLOCK, bitsOf, type DType, quantsOf } from "./elements";
+import { activationsOf, BLOCK, type DType, quantsOf } from "./elements";
 import { type Matrix, preludeFor, type Variant } from "./kernel";
 import {
   arrangement,
@@ -13,9 +13,7 @@ import {
   laneSpace,
   type PerOutput,
 } from "./matvec_lanes";
-import type { MatmulShape } from "./product";
-
-const weightBits = (dtype: DType) => bitsOf[quantsOf[dtype] ?? "i8"];
+import { type MatmulShape, quantisedInput, weightBits } from "./product";
 
 const starts: readonly LanesTuning[] = [
   { LANES: 32, TEAMS: 4, ROWS: 4, SUBGROUP: 0 },
@@ -116,10 +114,7 @@ export function packed(perOutput: PerOutput): Variant<MatmulShape, LanesTuning> 
         },
       ];
     },
-    scratch: (_tuning, { M, K }) => [
-      { name: "x_quants", rows: M, columns: K, role: "scratch", element: "i8" },
-      { name: "x_scales", rows: M, columns: K / BLOCK, role: "scratch", element: "f32" },
-    ],
+    scratch: (_tuning, { M, K }) => quantisedInput(M, K),
     spot,
     rounded: {
       inputs: ([x, ...weights], { K }) => [roundedToBytes(x!, K), ...weights],

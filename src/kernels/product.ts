@@ -1,6 +1,6 @@
 // What matmul and matvec compute, A · Bᵀ with B a weight matrix, whatever its numbers are stored as.
 
-import { activationsOf, BLOCK, type DType, quantsOf } from "./elements";
+import { activationsOf, BLOCK, bitsOf, type DType, quantsOf } from "./elements";
 import { type Expected, type Matrix, type Operand, trafficOf } from "./kernel";
 
 export type MatmulShape = { readonly M: number; readonly N: number; readonly K: number };
@@ -21,10 +21,26 @@ export const weightsOf = (weights: Matrix, scales: Matrix | undefined): Matrix =
   scales === undefined ? weights : (row, k) => weights(row, k) * scales(row, Math.floor(k / BLOCK));
 
 /** Blocks are whole: no model's matrix has a part of one. */
-export const wholeBlocks = ({ K }: MatmulShape, dtype: DType): string | undefined =>
+export const wholeBlocks = ({ K }: Pick<MatmulShape, "K">, dtype: DType): string | undefined =>
   quantsOf[dtype] === undefined || K % BLOCK === 0
     ? undefined
     : `${dtype} has blocks of ${BLOCK} weights, and K = ${K} is no multiple of that`;
+
+/** Bits of a weight where they are whole numbers; of floats it does not matter. */
+export const weightBits = (dtype: DType): number => bitsOf[quantsOf[dtype] ?? "i8"];
+
+/** X rounded to eight bits, and its scales: what a stage before the product hands on. */
+export const quantisedInput = (rows: number, K: number): Operand[] => [
+  { name: "x_quants", rows, columns: K, role: "scratch", element: "i8" },
+  { name: "x_scales", rows, columns: K / BLOCK, role: "scratch", element: "f32" },
+];
+
+/** More outputs fill any device, however many rows a workgroup takes; fewer have to be spread with care. */
+const SHORT_OUTPUT = 8192;
+
+/** What shares a tuning among products of a few rows. */
+export const fewRowsClass = ({ M, N }: MatmulShape): string =>
+  `${M} rows, ${N <= SHORT_OUTPUT ? "short" : "long"} output`;
 
 /** FLOP and bytes of A · Bᵀ. */
 export const productWork = (operands: readonly Operand[], { M, N, K }: MatmulShape) => ({

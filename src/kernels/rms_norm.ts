@@ -1,7 +1,7 @@
 // The norm in front of every block of a decoder, alone and with the residual connection before it.
 
 import wgsl from "../../shaders/rms_norm.wgsl?raw";
-import { activationsOf, type DType, roundoff } from "./elements";
+import { activationsOf, BLOCK, type DType, quantsOf, roundoff } from "./elements";
 import {
   type Expected,
   type Kernel,
@@ -12,6 +12,7 @@ import {
   trafficOf,
   type Variant,
 } from "./kernel";
+import { quantisedInput, weightBits, wholeBlocks } from "./product";
 
 export type RmsNormShape = {
   readonly rows: number;
@@ -23,16 +24,25 @@ export type RmsNormShape = {
 type RmsNormTuning = { readonly THREADS: number };
 
 /** A workgroup for each row. */
-const rowwise = (ADD: 0 | 1, binds: readonly string[]): Variant<RmsNormShape, RmsNormTuning> => ({
+const rowwise = (
+  { ADD, QUANTISE }: { ADD: 0 | 1; QUANTISE: 0 | 1 },
+  binds: readonly string[],
+): Variant<RmsNormShape, RmsNormTuning> => ({
   shaders: { rms_norm: wgsl },
   space: { THREADS: [8, 16, 32, 64, 128, 256] },
   starts: [{ THREADS: 64 }, { THREADS: 256 }, { THREADS: 8 }],
-  describe: ({ THREADS }) => `${THREADS} threads`,
+  describe: ({ THREADS }) => `${THREADS} threads${QUANTISE === 1 ? ", rounded too" : ""}`,
   demand: ({ THREADS }) => ({ threads: THREADS, workgroupStorage: 4 * THREADS }),
   stages: ({ THREADS }, { rows }, dtype) => [
     {
       shader: "rms_norm",
-      prelude: preludeFor(activationsOf[dtype], { THREADS, ADD }),
+      prelude: preludeFor(activationsOf[dtype], {
+        THREADS,
+        ADD,
+        QUANTISE,
+        BITS: weightBits(dtype),
+        CHUNK: QUANTISE === 1 ? BLOCK / 4 : 1,
+      }),
       workgroups: rows,
       binds,
     },
@@ -44,6 +54,14 @@ const rowwise = (ADD: 0 | 1, binds: readonly string[]): Variant<RmsNormShape, Rm
     return [row, (choice >>> 1) % columns];
   },
 });
+
+/** The same, and the rows rounded besides, as the product after it does by itself otherwise. */
+const quantising: Variant<RmsNormShape, RmsNormTuning> = {
+  ...rowwise({ ADD: 1, QUANTISE: 1 }, ["x", "weight", "normed", "y", "sum", "x_quants", "x_scales"]),
+  unfit: (_tuning, { columns }, dtype) =>
+    quantsOf[dtype] === undefined ? "weights are floats" : wholeBlocks({ K: columns }, dtype),
+  scratch: (_tuning, { rows, columns }) => quantisedInput(rows, columns),
+};
 
 const matrices = ({ rows, columns }: RmsNormShape, dtype: DType) => {
   const element = activationsOf[dtype];
@@ -95,7 +113,7 @@ const normOperands = (shape: RmsNormShape, dtype: DType): Operand[] => {
 /** normed = x / √(mean(x²) + ε) ∘ weight, row by row. */
 export const rms_norm: Kernel<RmsNormShape> = {
   ...common,
-  variants: { rowwise: rowwise(0, ["x", "weight", "normed"]) },
+  variants: { rowwise: rowwise({ ADD: 0, QUANTISE: 0 }, ["x", "weight", "normed"]) },
   operands: normOperands,
   /** A square and its sum, and two products, for each number. */
   work: (shape, dtype) => ({
@@ -113,7 +131,10 @@ const addOperands = (shape: RmsNormShape, dtype: DType): Operand[] => {
 /** sum = x + y, and its rows normed: a residual connection and the norm after it in one dispatch. */
 export const add_rms_norm: Kernel<RmsNormShape> = {
   ...common,
-  variants: { rowwise: rowwise(1, ["x", "weight", "normed", "y", "sum"]) },
+  variants: {
+    rowwise: rowwise({ ADD: 1, QUANTISE: 0 }, ["x", "weight", "normed", "y", "sum"]),
+    quantising,
+  },
   operands: addOperands,
   work: (shape, dtype) => ({
     flops: 5 * shape.rows * shape.columns,

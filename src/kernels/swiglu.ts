@@ -5,6 +5,7 @@ import { lanes } from "./matvec_floats";
 import { packed, quants } from "./matvec_quants";
 import {
   dotProducts,
+  fewRowsClass,
   type MatmulShape,
   productWork,
   weightOperands,
@@ -34,7 +35,7 @@ export const swiglu: Kernel<MatmulShape> = {
     M > MATVEC_MAX_M ? `swiglu takes ${MATVEC_MAX_M} rows at most; more are for matmul` : undefined,
   unsupported: wholeBlocks,
 
-  shapeClass: ({ M }) => `${M} rows`,
+  shapeClass: fewRowsClass,
   operands,
   /** Both products; the activation is not counted, as is usual. */
   work: (shape, dtype) => ({

@@ -7,7 +7,7 @@ import { isArray, named, values } from "./link_tables";
 
 // In their order in a link. Fields that are added come last.
 const fields = {
-  case: ["model", "dtype", "prompt", "generate", "depth", "batch"],
+  case: ["model", "dtype", "prompt", "generate", "depth", "batch", "kv", "fused"],
   setting: ["chunk", "residentLayers", "ofLayers"],
   bytes: ["matrix", "vector", "table", "cache", "state", "activations", "scratch", "control"],
   work: ["flops", "weights", "cache", "activations"],
@@ -35,7 +35,7 @@ const packWork = (work: MeasuredForward["decode"]["work"]) =>
   fields.work.map((field) => sixDigits(work[field]));
 
 function packMeasured(run: MeasuredForward): unknown[] {
-  const { prefill, decode, interactive, breakdown } = run;
+  const { prefill, decode, interactive, breakdown, sustained } = run;
   return [
     [...values(run, fields.setting), Number(run.hidden)],
     values(run.bytes, fields.bytes),
@@ -49,10 +49,12 @@ function packMeasured(run: MeasuredForward): unknown[] {
     ],
     packTimes(interactive),
     breakdown?.map((part) => values({ ...part, seconds: fiveDigits(part.seconds) }, fields.part)) ?? null,
+    ...(sustained === null ? [] : [[fiveDigits(sustained.seconds), packTimes(sustained.times)]]),
   ];
 }
 
-function unpackMeasured([setting, bytes, prefill, decode, interactive, breakdown]: readonly unknown[]) {
+function unpackMeasured(packed: readonly unknown[]) {
+  const [setting, bytes, prefill, decode, interactive, breakdown, sustained] = packed;
   const [dispatches, reading, promptWork] = isArray(prefill) ? prefill : [];
   const [clock, counts, wall, writing, stepWork] = isArray(decode) ? decode : [];
   return {
@@ -69,6 +71,7 @@ function unpackMeasured([setting, bytes, prefill, decode, interactive, breakdown
       work: named(stepWork, fields.work),
     },
     interactive: unpackTimes(interactive),
+    sustained: isArray(sustained) ? { seconds: sustained[0], times: unpackTimes(sustained[1]) } : null,
     breakdown: isArray(breakdown) ? breakdown.map((part) => named(part, fields.part)) : null,
   };
 }

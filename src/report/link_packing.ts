@@ -1,5 +1,6 @@
 // Version 1 of links: a Result as arrays.
 
+import { defaultPlan, type Plan } from "../plan";
 import type { CachePoint, Reference, Result } from "../result";
 import { median, robustDeviation } from "../statistics";
 import { packOutcomes, unpackOutcomes, unpackRow } from "./link_cells";
@@ -31,6 +32,7 @@ const fields = {
   ],
   instruments: ["clockStep", "timestampQuantum", "completionFloor", "submitCost", "dispatchCost"],
   plan: ["preset", "model", "pp", "tg", "depth", "batch", "dtype", "kernel", "memory", "sustain"],
+  whole: ["forward", "kv", "fused"],
   residency: ["model", "dtype", "layers", "ofLayers", "bytes"],
   workload: ["id", "phase", "tokens", "batch", "layers", "model"],
 } as const;
@@ -117,8 +119,7 @@ export function pack(result: Result): unknown[] {
       values(instruments, fields.instruments).map((value) =>
         typeof value === "number" ? digits(value, 3) : value,
       ),
-    // What few plans ask for is missing where it is not.
-    [...values({ ...plan }, fields.plan), ...(plan.forward ? [true] : [])],
+    [...values({ ...plan }, fields.plan), ...packWhole(plan)],
     plan.calls.map(calls.place),
     result.residency.map((each) => values(each, fields.residency)),
     workloads,
@@ -145,14 +146,22 @@ function unpackSince2(
   };
 }
 
-/** The fields of a plan; the last one is of schema 4. */
-function unpackPlan(packed: unknown, schema: unknown): Fields {
-  const forward = isArray(packed) && packed[fields.plan.length] === true;
-  return { ...named(packed, fields.plan), ...(isSince4(schema) && { forward }) };
+/** What a plan says of whole models. Few plans ask for them: it is missing where it is as usual. */
+function packWhole(plan: Plan): unknown[] {
+  const said = values({ ...plan }, fields.whole);
+  return JSON.stringify(said) === JSON.stringify(values({ ...defaultPlan }, fields.whole)) ? [] : said;
 }
 
-/** Whether whole models could be run. */
-const isSince4 = (schema: unknown) => typeof schema === "number" && schema >= 4;
+/** The fields of a plan; those of whole models came with schema 4 and 5. */
+function unpackPlan(packed: unknown, schema: unknown): Fields {
+  const plan = named(packed, fields.plan);
+  if (!isSince(4, schema)) return plan;
+  const whole = isArray(packed) ? named(packed.slice(fields.plan.length), fields.whole) : {};
+  const { forward, kv, fused } = defaultPlan;
+  return { ...plan, ...(isSince(5, schema) ? { forward, kv, fused } : { forward }), ...whole };
+}
+
+const isSince = (first: number, schema: unknown) => typeof schema === "number" && schema >= first;
 
 function unpackWorkload(packed: unknown, calls: readonly unknown[]): unknown {
   const [head, steps] = isArray(packed) ? packed : [];
@@ -178,7 +187,7 @@ export function unpack(packed: unknown): unknown {
   const calls = unpackCalls(kernels, callTable);
   return {
     ...(schema !== 1 && unpackSince2(since2, calls)),
-    ...(isSince4(schema) && { forwards: isArray(forwards) ? forwards.map(unpackForward) : forwards }),
+    ...(isSince(4, schema) && { forwards: isArray(forwards) ? forwards.map(unpackForward) : forwards }),
     schema,
     tool: named(tool, fields.tool),
     createdAt,

@@ -1,9 +1,19 @@
 // The forward pass of a model: which kernels are called on which tensors. Pure: the engine runs it.
 
-import { activationsOf, bitsOf, type DType, weightBytes } from "../kernels/elements";
+import {
+  activationsOf,
+  bitsOf,
+  type CacheType,
+  cacheOf,
+  type DType,
+  dtypes,
+  weightBytes,
+} from "../kernels/elements";
+import { bytesOf } from "../kernels/kernel";
 import { MATVEC_MAX_M } from "../kernels/matvec";
-import { decoderOf, layerWindow } from "./decoder";
-import { type Bound, collector, type ForwardOptions, type ForwardPass } from "./forward_pass";
+import { weightOperands } from "../kernels/product";
+import { decoderOf, layerWindow, whyNoCache } from "./decoder";
+import { type Bound, type BoundRows, collector, type ForwardOptions, type ForwardPass } from "./forward_pass";
 import type { ModelConfig } from "./model";
 
 /** Rows of a piece of a vocabulary are a multiple of this, so that each piece's logits begin at a legal offset. */
@@ -19,6 +29,20 @@ export function vocabularyPieces(
   if (pieces <= 1) return { pieces: 1, rows: vocab_size };
   const rows = Math.ceil(vocab_size / pieces / PIECE_ROWS) * PIECE_ROWS;
   return { pieces: Math.ceil(vocab_size / rows), rows };
+}
+
+/**
+ * The type in which rope and attention have activations as weights of `dtype` do, and a cache of this type; what has a
+ * cache in q8_0 has it in any type.
+ */
+function cachedIn(model: ModelConfig, dtype: DType, cache: CacheType): DType {
+  const same = (each: DType) =>
+    cache === "q8_0"
+      ? each === dtype
+      : activationsOf[each] === activationsOf[dtype] && cacheOf[each] === cache;
+  const found = whyNoCache(model, dtype, cache) === undefined ? dtypes.find(same) : undefined;
+  if (found === undefined) throw new RangeError(whyNoCache(model, dtype, cache));
+  return found;
 }
 
 function assertOptions(model: ModelConfig, options: ForwardOptions): void {
@@ -52,12 +76,12 @@ function assertOptions(model: ModelConfig, options: ForwardOptions): void {
 
 /** What the parts of a pass are made with. */
 function builder(model: ModelConfig, options: ForwardOptions) {
-  const { dtype, batch, tokens, fused } = options;
+  const { dtype, cache, batch, tokens, fused } = options;
   const { hidden_size: hidden } = model;
   const decoder = decoderOf(model);
   const { nanoEpsilon } = decoder;
   const M = batch * tokens;
-  const { tensors, dispatches, call } = collector(dtype);
+  const { tensors, dispatches, call } = collector(dtype, cachedIn(model, dtype, cache));
   const vocabulary = vocabularyPieces(model, dtype, options.largestBinding);
   // The residual goes back and forth between two tensors: no call reads and writes the same one.
   let residual = 0;
@@ -85,7 +109,7 @@ function builder(model: ModelConfig, options: ForwardOptions) {
     linear(
       label: string,
       layer: number | null,
-      weights: string,
+      weights: string | BoundRows,
       shape: { M: number; N: number; K: number },
       input: string,
       output: string | Bound,
@@ -130,6 +154,16 @@ function embedding({ model, options, decoder, M, call, vocabulary, pieces }: Bui
   }
 }
 
+/** Bindings begin at multiples of this: minStorageBufferOffsetAlignment, unless a device was asked for less. */
+const OFFSET_BYTES = 256;
+
+/** Whether a row of a matrix begins where a binding may, and so do its scales and the output that belongs to it. */
+const beginsLegally = (row: number, columns: number, dtype: DType): boolean =>
+  [
+    ...weightOperands("weights", row, columns, dtype).map(bytesOf),
+    (row * bitsOf[activationsOf[dtype]]) / 8,
+  ].every((offset) => offset % OFFSET_BYTES === 0);
+
 /** From the normed residual stream to what attention gives, in `delta`. */
 function attentionBlock(build: Builder, layer: number): void {
   const { model, options, decoder, M, call, linear } = build;
@@ -141,32 +175,48 @@ function attentionBlock(build: Builder, layer: number): void {
     head_dim: headDim,
   } = model;
   const at = (name: string) => weightsAt(build, layer, name);
-  const [k, v] = [`layers.${layer}.k`, `layers.${layer}.v`];
+  const quantised = options.cache === "q8_0";
+  const kv = `layers.${layer}.kv`;
+  const cache = quantised
+    ? { kv, scales: `${kv}.scales` }
+    : { k: `layers.${layer}.k`, v: `layers.${layer}.v` };
   const own = layerWindow(model, layer);
 
-  const width = (heads + 2 * kvHeads) * headDim;
-  linear("qkv_proj", layer, at("qkv_proj"), { M, N: width, K: hidden }, "normed", "qkv");
+  const [queryRows, keyRows] = [heads * headDim, kvHeads * headDim];
+  const parts = [
+    ["q_proj", 0, queryRows],
+    ["k_proj", queryRows, keyRows],
+    ["v_proj", queryRows + keyRows, keyRows],
+  ] as const;
+  if (!options.fused.qkv && M === 1 && parts.every(([, row]) => beginsLegally(row, hidden, options.dtype))) {
+    const elementBytes = bitsOf[activationsOf[options.dtype]] / 8;
+    for (const [label, row, N] of parts) {
+      const weights = { tensor: at("qkv_proj"), row };
+      linear(label, layer, weights, { M, N, K: hidden }, "normed", {
+        tensor: "qkv",
+        offset: row * elementBytes,
+      });
+    }
+  } else
+    linear("qkv_proj", layer, at("qkv_proj"), { M, N: queryRows + 2 * keyRows, K: hidden }, "normed", "qkv");
   const turned = {
     qkv: "qkv",
     bias: decoder.qkvBias ? at("qkv_bias") : "no_bias",
     angles: decoder.localTheta && own !== undefined ? "angles.local" : "angles",
     position: "position",
     q: "q",
-    k,
-    v,
+    ...cache,
   };
   const rope = { batch, queries, heads, kvHeads, headDim, capacity };
   if (decoder.qkNorm) {
     const shape = { ...rope, nanoEpsilon: decoder.nanoEpsilon };
-    call("rope", layer, { kernel: "norm_rope", shape }, { ...turned, norms: at("qk_norms") });
-  } else call("rope", layer, { kernel: "rope", shape: rope }, turned);
+    const kernel = quantised ? "norm_rope_q8_0" : "norm_rope";
+    call("rope", layer, { kernel, shape }, { ...turned, norms: at("qk_norms") });
+  } else call("rope", layer, { kernel: quantised ? "rope_q8_0" : "rope", shape: rope }, turned);
   const window = Math.min(own ?? capacity, capacity);
-  call(
-    "attention",
-    layer,
-    { kernel: "attention", shape: { batch, queries, keys: capacity, heads, kvHeads, headDim, window } },
-    { q: "q", k, v, o: "attended" },
-  );
+  const shape = { batch, queries, keys: capacity, heads, kvHeads, headDim, window };
+  const kernel = quantised ? "attention_q8_0" : "attention";
+  call("attention", layer, { kernel, shape }, { q: "q", ...cache, o: "attended" });
   linear("o_proj", layer, at("o_proj"), { M, N: hidden, K: heads * headDim }, "attended", "delta");
 }
 
@@ -266,6 +316,7 @@ function logits(build: Builder): void {
  *   layers.i.*norm, *bias, norm                  vectors; `no_bias` is zero
  *   layers.i.k, layers.i.v                       the KV cache, (batch · kvHeads · capacity, head_dim), also where a
  *                                                layer's window is shorter
+ *   layers.i.kv, layers.i.kv.scales              the same in q8_0: keys and behind them values, and a scale for each 32
  *   last.bxn                                     the rows of the last tokens of b sequences of n
  *   angles, angles.local                         cosines and sines of every position
  *   position                                     where the first of the new tokens stands, in every sequence

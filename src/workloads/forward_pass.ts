@@ -1,7 +1,7 @@
 // What a forward pass is: kernel calls in order, and the named tensors that they work on. Plain data.
 
 import { type AnyShape, type Call, kernelOf } from "../kernels";
-import type { DType } from "../kernels/elements";
+import type { CacheType, DType } from "../kernels/elements";
 import { bytesOf, type Operand } from "../kernels/kernel";
 import type { ModelConfig } from "./model";
 
@@ -17,13 +17,20 @@ export interface Fusions {
   readonly addNorm: boolean;
   /** Gate, up and the activation between them, for few rows. */
   readonly gateUp: boolean;
+  /** The products that give queries, keys and values. They are taken apart for one row only, whose parts lie side by side. */
+  readonly qkv: boolean;
+  /** A residual's norm and the rounding of what it gives, where the next product works on whole numbers. */
+  readonly normQuantise: boolean;
 }
 
-export const allFused: Fusions = { addNorm: true, gateUp: true };
+export const allFused: Fusions = { addNorm: true, gateUp: true, qkv: true, normQuantise: true };
+export const noneFused: Fusions = { addNorm: false, gateUp: false, qkv: false, normQuantise: false };
 
 export interface ForwardOptions {
-  /** How weights are stored, and with them activations and the KV cache. */
+  /** How weights are stored, and with them activations. */
   readonly dtype: DType;
+  /** How the KV cache is stored. */
+  readonly cache: CacheType;
   /** Sequences. */
   readonly batch: number;
   /** New tokens of each sequence: many in prefill, one in decode. */
@@ -64,6 +71,12 @@ export interface Bound {
   readonly offset: number;
 }
 
+/** A tensor as an operand, from some row on; scales of weights follow them. */
+export interface BoundRows {
+  readonly tensor: string;
+  readonly row: number;
+}
+
 /** One kernel call and the tensors that its operands are. */
 export interface Dispatch {
   /** What it does in the model: "qkv_proj". */
@@ -85,46 +98,65 @@ export interface ForwardPass {
   readonly dispatches: readonly Dispatch[];
 }
 
+/** Kernels that write or read the KV cache. */
+const ofCache: ReadonlySet<string> = new Set([
+  "rope",
+  "norm_rope",
+  "attention",
+  "rope_q8_0",
+  "norm_rope_q8_0",
+  "attention_q8_0",
+]);
+
 const roleOf = (name: string): TensorRole => {
-  if (/^(layers\.\d+\.(k|v))$/.test(name)) return "cache";
+  if (/^layers\.\d+\.(k|v|kv|kv\.scales)$/.test(name)) return "cache";
   if (/proj|embed_tokens|lm_head/.test(name)) return "matrix";
   if (/norm$|bias$|norms$/.test(name) && name !== "normed") return "vector";
   if (/^(angles(\.local)?|last\..*)$/.test(name)) return "table";
   return ["position", "prompt", "sampled"].includes(name) ? "state" : "activations";
 };
 
-/** Collects calls, and what they say about the tensors they name. */
-export function collector(dtype: DType) {
+/**
+ * Collects calls in one type, and what they say about the tensors they name. Those that write or read the KV cache are
+ * in the type `stored`.
+ */
+export function collector(dtype: DType, stored: DType = dtype) {
   const tensors = new Map<string, Tensor>();
   const dispatches: Dispatch[] = [];
   return {
     tensors,
     dispatches,
-    /** A call whose operands, in order, are these tensors; scales are named after their weights. */
+    /** A call whose operands, in order, are these tensors; scales of weights are named after them. */
     call(
       label: string,
       layer: number | null,
       call: Call,
-      names: Readonly<Record<string, string | Bound>>,
+      names: Readonly<Record<string, string | Bound | BoundRows>>,
     ): void {
       const kernel = kernelOf(call.kernel);
+      const type = ofCache.has(call.kernel) ? stored : dtype;
       const binds: Record<string, Bound> = {};
-      let matrix = "";
-      for (const operand of kernel.operands(call.shape as AnyShape, dtype)) {
-        const given = operand.name === "scales" ? `${matrix}.scales` : names[operand.name];
-        if (given === undefined) throw new Error(`${label}: ${call.kernel} has an operand ${operand.name}`);
-        const bound = typeof given === "string" ? { tensor: given, offset: 0 } : given;
-        if (operand.role === "weights") matrix = bound.tensor;
+      let weights: { tensor: string; row: number } | undefined;
+      for (const operand of kernel.operands(call.shape as AnyShape, type)) {
+        const scales = weights && { ...weights, tensor: `${weights.tensor}.scales` };
+        const named = names[operand.name] ?? (operand.name === "scales" ? scales : undefined);
+        if (named === undefined) throw new Error(`${label}: ${call.kernel} has an operand ${operand.name}`);
+        const given = typeof named === "string" ? { tensor: named, row: 0 } : named;
+        const row = "row" in given ? given.row : 0;
+        if (operand.role === "weights") weights = { tensor: given.tensor, row };
+        const offset = "row" in given ? bytesOf({ ...operand, rows: row }) : given.offset;
+        const bound = { tensor: given.tensor, offset };
         binds[operand.name] = bound;
-        const { rows, columns, element } = operand;
-        const bytes = bound.offset + bytesOf(operand);
+        const { columns, element } = operand;
+        const rows = row + operand.rows;
+        const bytes = offset + bytesOf(operand);
         const known = tensors.get(bound.tensor);
         if (known === undefined || known.bytes < bytes) {
           const role = roleOf(bound.tensor);
           tensors.set(bound.tensor, { name: bound.tensor, role, rows, columns, element, bytes });
         }
       }
-      dispatches.push({ label, layer, call, dtype, binds });
+      dispatches.push({ label, layer, call, dtype: type, binds });
     },
   };
 }

@@ -1,5 +1,5 @@
 export { decode, decodeId } from "./decode";
-export { type Decoder, decoderOf, layerWindow, whyNoForward } from "./decoder";
+export { type Decoder, decoderOf, layerWindow, whyNoCache, whyNoForward } from "./decoder";
 export { forward, vocabularyPieces } from "./forward";
 export {
   allFused,
@@ -9,6 +9,7 @@ export {
   type ForwardPass,
   type Fusions,
   mergedTensors,
+  noneFused,
   type Sampling,
   type Tensor,
   type TensorRole,

@@ -2,13 +2,20 @@
 
 import { describe, expect, test, vi } from "vitest";
 import { type Forward, prepareForward } from "../../src/engine/forward";
-import { type Choose, firstFitting, planForward } from "../../src/engine/forward_plan";
+import { bytesByRole, type Choose, firstFitting, planForward } from "../../src/engine/forward_plan";
 import { fittingStarts } from "../../src/engine/pipeline";
 import { kernelOf } from "../../src/kernels";
 import { variantOf } from "../../src/kernels/choices";
-import { type DType, dtypes } from "../../src/kernels/elements";
+import { cacheOf, cacheTypes, type DType, dtypes, quantsOf } from "../../src/kernels/elements";
 import { gumbelAt } from "../../src/kernels/sampling";
-import { allFused, type ForwardOptions, forward, type ModelConfig } from "../../src/workloads";
+import {
+  allFused,
+  type ForwardOptions,
+  forward,
+  type ModelConfig,
+  noneFused,
+  whyNoCache,
+} from "../../src/workloads";
 import { useDevice } from "./device";
 import { argmaxOf, referenceLogits, sameChoices, worstError } from "./forward_reference";
 import { tinyModels } from "./tiny_models";
@@ -19,10 +26,13 @@ const gpu = useDevice();
 /** Of the largest logit. Weights of four bits are the same on both sides: only what is computed with them counts. */
 const TOLERANCE: Readonly<Record<DType, number>> = { f32: 1e-4, f16: 2e-2, q8_0: 2e-2, q4_0: 2e-2 };
 
+/** Of the largest logit, between a cache in f32 and one in half as many bits. */
+const CACHE_TOLERANCE = 2e-2;
+
 const tokens = (count: number, seed: number, vocabulary = 300) =>
   Array.from({ length: count }, (_, i) => (seed * 7919 + i * i * 31 + i * 17) % vocabulary);
 
-const whole: Omit<ForwardOptions, "dtype" | "tokens"> = {
+const whole: Omit<ForwardOptions, "dtype" | "cache" | "tokens"> = {
   batch: 1,
   capacity: 24,
   logits: "all",
@@ -47,7 +57,13 @@ async function prepared(
   }: { seed?: number; steps?: number; choose?: Choose } = {},
 ): Promise<Forward> {
   const passes = changes.map((each) =>
-    forward(model, { ...whole, residentLayers: model.num_hidden_layers, ...each, dtype }),
+    forward(model, {
+      ...whole,
+      residentLayers: model.num_hidden_layers,
+      cache: cacheOf[dtype],
+      ...each,
+      dtype,
+    }),
   );
   return prepareForward(gpu(), planForward(gpu(), passes, { steps, choose }), seed);
 }
@@ -141,16 +157,49 @@ describe.each(dtypes)("%s", (dtype) => {
     const reason = skipped();
     if (reason !== undefined) return skip(reason);
     const prompt = tokens(6, 4);
-    const apart = { addNorm: false, gateUp: false };
     const ready = await prepared(tinyModels.llama, dtype, [
       { tokens: 6 },
-      { tokens: 6, fused: apart },
+      { tokens: 6, fused: noneFused },
       { tokens: 6, logits: "last" },
+      { tokens: 1 },
+      { tokens: 1, fused: noneFused },
     ]);
     expect(ready.passes[1]!.dispatches.length).toBeGreaterThan(ready.passes[0]!.dispatches.length);
     const fused = await logitsOf(ready, 0, prompt);
     expect(worstError(await logitsOf(ready, 1, prompt), fused)).toBeLessThan(TOLERANCE[dtype]);
     expect(worstError(await logitsOf(ready, 2, prompt), fused.slice(-1))).toBeLessThan(TOLERANCE[dtype]);
+    const step = await logitsOf(ready, 3, [7], 6);
+    expect(worstError(await logitsOf(ready, 4, [7], 6), step)).toBeLessThan(TOLERANCE[dtype]);
+    ready.destroy();
+  });
+
+  test("norms round what the next product would round first, to the same numbers", async ({ skip }) => {
+    const reason = skipped() ?? (quantsOf[dtype] === undefined ? "weights are floats" : undefined);
+    if (reason !== undefined) return skip(reason);
+    const packed: Choose = ({ kernel, shape }, type) => {
+      const fitting = fittingStarts(gpu(), kernel, shape, type);
+      return fitting.find(({ variant }) => variant === "packed") ?? fitting[0]!;
+    };
+    const apart = { ...allFused, normQuantise: false };
+    const ready = await prepared(
+      tinyModels.llama,
+      dtype,
+      [
+        { tokens: 3 },
+        { tokens: 3, fused: apart },
+        { tokens: 1 },
+        { tokens: 1, fused: { ...allFused, qkv: false } },
+      ],
+      { choose: packed },
+    );
+    const [few, many] = ready.passes.map(({ stages }) => stages);
+    if (!gpu().packedDot) return expect(few).toBe(many);
+    // Two norms of each layer but the first, the norm before the feed-forward layer there, and the last one.
+    expect(many! - few!).toBe(2 * tinyModels.llama.num_hidden_layers);
+    const prompt = tokens(3, 8);
+    const fused = await logitsOf(ready, 0, prompt);
+    expect(fused).toEqual(await logitsOf(ready, 1, prompt));
+    expect(await logitsOf(ready, 2, [4], 3)).toEqual(await logitsOf(ready, 3, [4], 3));
     ready.destroy();
   });
 
@@ -172,6 +221,29 @@ describe.each(dtypes)("%s", (dtype) => {
       expect([...(await ready.readSampled())]).toEqual([argmaxOf(last!)]);
       ready.destroy();
     }
+  });
+
+  test("a KV cache of another type than is usual beside these weights", async ({ skip }) => {
+    const reason = skipped();
+    if (reason !== undefined) return skip(reason);
+    const model = tinyModels["llama, heads of an odd kind"];
+    const caches = cacheTypes.filter((cache) => whyNoCache(model, dtype, cache) === undefined);
+    expect(caches).toContain(cacheOf[dtype]);
+    const prompt = tokens(9, 2);
+    const found: { bytes: number; logits: Float64Array[] }[] = [];
+    for (const cache of caches) {
+      const ready = await prepared(model, dtype, [
+        { tokens: 9, cache },
+        { tokens: 1, cache },
+      ]);
+      const logits = [...(await logitsOf(ready, 0, prompt)), ...(await logitsOf(ready, 1, [5], 9))];
+      found.push({ bytes: bytesByRole(ready.plan).cache, logits });
+      ready.destroy();
+    }
+    const [first] = found;
+    for (const { logits } of found) expect(worstError(logits, first!.logits)).toBeLessThan(CACHE_TOLERANCE);
+    // Another type, another size: it is not the same cache under another name.
+    expect(new Set(found.map(({ bytes }) => bytes)).size).toBe(caches.length);
   });
 
   test("with subgroups and without them", async ({ skip }) => {

@@ -5,7 +5,7 @@ import * as ort from "onnxruntime-web/wasm";
 import { beforeAll, expect, test } from "vitest";
 import { prepareForward } from "../../src/engine/forward";
 import { planForward } from "../../src/engine/forward_plan";
-import type { DType } from "../../src/kernels/elements";
+import { cacheOf, type DType } from "../../src/kernels/elements";
 import { allFused, forward, type ModelConfig } from "../../src/workloads";
 import { useDevice } from "./device";
 import { argmaxOf, worstError } from "./forward_reference";
@@ -51,6 +51,7 @@ test.each<[string, ModelConfig, DType, number]>([
 ])("%s", async (name, model, dtype, tolerance) => {
   const pass = forward(model, {
     dtype,
+    cache: cacheOf[dtype],
     batch: 1,
     tokens: COUNT,
     capacity: 24,

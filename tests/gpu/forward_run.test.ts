@@ -8,7 +8,7 @@ import { planForward } from "../../src/engine/forward_plan";
 import { forwardPasses, runForward } from "../../src/engine/forward_run";
 import { tuneForward } from "../../src/engine/forward_tune";
 import { createTimer } from "../../src/engine/timer";
-import { dtypes } from "../../src/kernels/elements";
+import { cacheOf, dtypes } from "../../src/kernels/elements";
 import { allFused, forward } from "../../src/workloads";
 import { useDevice } from "./device";
 import { argmaxOf, referenceLogits } from "./forward_reference";
@@ -20,12 +20,14 @@ const gpu = useDevice();
 const run: ForwardRun = {
   model: tinyModels.qwen3,
   dtype: "f32",
+  cache: "f32",
   batch: 1,
   depth: 9,
   prompt: 10,
   chunk: 4,
   generate: 12,
   interactive: 3,
+  sustain: 0,
   repetitions: 2,
   sampling: { kind: "greedy" },
   fused: allFused,
@@ -37,7 +39,11 @@ describe.each(dtypes)("%s", (dtype) => {
     const reason = notRun(gpu(), dtype);
     if (reason !== undefined) return skip(reason);
     const plans: ForwardMemory[] = [];
-    const found = await runForward(gpu(), { ...run, dtype }, { onPlan: (memory) => plans.push(memory) });
+    const found = await runForward(
+      gpu(),
+      { ...run, dtype, cache: cacheOf[dtype] },
+      { onPlan: (memory) => plans.push(memory) },
+    );
     expect(plans).toEqual([found.memory]);
     expect(structuredClone(found)).toEqual(found);
     expect(found.memory).toMatchObject({ residentLayers: 3, ofLayers: 3 });
@@ -62,6 +68,14 @@ describe.each(dtypes)("%s", (dtype) => {
       expect(counts).toMatchObject({ qkv_proj: 3, attention: 3, down_proj: 3, lm_head: 1, sample: 1 });
     } else expect(found.breakdown).toBeNull();
   });
+});
+
+test("goes on for as long as asked, and times what came then", async () => {
+  const { sustained } = await runForward(gpu(), { ...run, sustain: 0.3 });
+  expect(sustained?.seconds).toBeGreaterThanOrEqual(0.3);
+  expect(sustained?.samples.length).toBeGreaterThan(0);
+  expect(sustained?.samples.filter((seconds) => !(seconds > 0 && seconds < 60))).toEqual([]);
+  expect((await runForward(gpu(), run)).sustained).toBeNull();
 });
 
 test("what is written is what float64 finds most likely, however long the chunks of the prompt are", async () => {
@@ -126,6 +140,7 @@ test("choices can be searched for beforehand", async ({ skip }) => {
   if (reason !== undefined) return skip(reason);
   const options = {
     dtype: "q4_0",
+    cache: "f16",
     batch: 1,
     tokens: 1,
     capacity: 64,
@@ -142,7 +157,7 @@ test("choices can be searched for beforehand", async ({ skip }) => {
   expect(new Set(records.map(({ kernel }) => kernel))).toEqual(
     new Set(["embed", "matvec", "swiglu", "attention", "rms_norm", "add_rms_norm", "norm_rope", "argmax"]),
   );
-  const found = await runForward(gpu(), { ...run, dtype: "q4_0", chunk: 64 }, { choose });
+  const found = await runForward(gpu(), { ...run, dtype: "q4_0", cache: "f16", chunk: 64 }, { choose });
   expect(found.written).toHaveLength(12);
 });
 

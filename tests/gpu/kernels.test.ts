@@ -6,7 +6,7 @@ import { openDevice, unsupported } from "../../src/engine/device";
 import { prepare } from "../../src/engine/launch";
 import { unfit } from "../../src/engine/pipeline";
 import { createTimer } from "../../src/engine/timer";
-import { allocateWeights } from "../../src/engine/weights";
+import { allocateWeights, streamedBy } from "../../src/engine/weights";
 import { type AnyShape, type KernelName, kernelOf, kernels } from "../../src/kernels";
 import { choiceName, starts } from "../../src/kernels/choices";
 import { dtypes } from "../../src/kernels/elements";
@@ -43,6 +43,15 @@ const rotations = [
   rotated([1, 1, 9, 3, 64, 77]),
   rotated([1, 19, 4, 2, 20, 31]),
   rotated([3, 5, 6, 2, 12, 8]),
+  rotated([2, 1, 4, 1, 256, 3]),
+];
+
+/** The same whose heads are whole blocks of 32. */
+const cachedRotations = [
+  rotated([1, 1, 1, 1, 32, 1]),
+  rotated([1, 1, 9, 3, 64, 77]),
+  rotated([1, 19, 4, 2, 96, 31]),
+  rotated([3, 5, 6, 2, 128, 8]),
   rotated([2, 1, 4, 1, 256, 3]),
 ];
 
@@ -88,6 +97,14 @@ const shapes: Record<KernelName, readonly AnyShape[]> = {
     heads([1, 70, 150, 2, 1, 16, 33]),
     heads([1, 1, 300, 4, 1, 256, 100]),
   ],
+  attention_q8_0: [
+    heads([1, 1, 1, 1, 1, 32, 1]),
+    heads([1, 1, 131, 4, 2, 64, 131]),
+    heads([3, 1, 67, 6, 2, 96, 67]),
+    heads([2, 5, 131, 4, 1, 128, 131]),
+    heads([1, 70, 150, 2, 1, 32, 33]),
+    heads([1, 1, 300, 4, 1, 256, 100]),
+  ],
   embed: embeddings,
   scaled_embed: embeddings,
   rms_norm: [
@@ -104,6 +121,8 @@ const shapes: Record<KernelName, readonly AnyShape[]> = {
   ],
   rope: rotations,
   norm_rope: rotations.map((shape) => ({ ...shape, nanoEpsilon: 10_000_000 })),
+  rope_q8_0: cachedRotations,
+  norm_rope_q8_0: cachedRotations.map((shape) => ({ ...shape, nanoEpsilon: 10_000_000 })),
   silu_mul: gates,
   gelu_mul: gates,
   add: [
@@ -183,7 +202,8 @@ describe.each(dtypes)("%s", (dtype) => {
       // lavapipe each takes one of the 65,530 mappings that Linux gives a process.
       const device = await openDevice(host);
       onTestFinished(() => device.close());
-      const weights = await allocateWeights(device, dtype, 2 ** 23);
+      const calls = fitting.map((shape) => ({ kernel: name, shape }));
+      const weights = await allocateWeights(device, dtype, 2 ** 23, streamedBy(calls, dtype));
       const timer = createTimer(device);
       for (const shape of fitting) {
         const launch = await prepare(device, weights, { kernel: name, shape }, dtype, choice, 4);

@@ -7,7 +7,7 @@ import { planForward } from "../../src/engine/forward_plan";
 import { uploadWeights } from "../../src/engine/forward_upload";
 import { writeText } from "../../src/engine/text";
 import { writeTokens } from "../../src/engine/write_text";
-import { type DType, dtypes } from "../../src/kernels/elements";
+import { cacheOf, type DType, dtypes } from "../../src/kernels/elements";
 import type { Matrix } from "../../src/kernels/kernel";
 import { randomAt } from "../../src/kernels/random";
 import { parseResult } from "../../src/result";
@@ -105,6 +105,7 @@ async function logitsFromFiles(files: WeightFiles, dtype: DType) {
   const { model } = checkpoint;
   const options = {
     dtype,
+    cache: cacheOf[dtype],
     batch: 1,
     tokens: prompt.length,
     capacity: 24,
@@ -237,7 +238,16 @@ describe("a model that knows three sentences", () => {
       dtypes: ["f32"],
       most: null,
       memory: 2 ** 30,
-      measure: { preset: "smoke", pp: [16], tg: [4], depth: [8], batch: [2] },
+      measure: {
+        preset: "smoke",
+        pp: [16],
+        tg: [4],
+        depth: [8],
+        batch: [2],
+        kv: ["auto"],
+        fused: [true],
+        sustain: 0,
+      },
     };
     const outcome = await writeText(host, await fixture(), order, () => {});
     if (!outcome.ok) throw new Error(outcome.problem);

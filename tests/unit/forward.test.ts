@@ -14,6 +14,7 @@ import {
   modelConfig,
   modelConfigSchema,
   modelIds,
+  noneFused,
   prefill,
   ropeAngles,
   vocabularyPieces,
@@ -29,6 +30,7 @@ const without = (field: keyof ModelConfig): ModelConfig => {
 
 const options: ForwardOptions = {
   dtype: "f32",
+  cache: "f32",
   batch: 1,
   tokens: 1,
   capacity: 128,
@@ -173,7 +175,12 @@ describe("a pass", () => {
       "lm_head: matvec",
       "sample: argmax",
     ]);
-    expect(labels(small, { fused: { addNorm: false, gateUp: false } })).toHaveLength(20 + 2 * 3);
+    expect(labels(small, { fused: noneFused })).toHaveLength(20 + 2 * 5);
+    expect(
+      labels(small, { fused: { ...allFused, qkv: false } }).filter((label) => /^[qkv]_proj/.test(label)),
+    ).toEqual(
+      ["q_proj", "k_proj", "v_proj", "q_proj", "k_proj", "v_proj"].map((label) => `${label}: matvec`),
+    );
   });
 
   test("does the products of the workload of the same name, and no others", () => {
@@ -209,7 +216,8 @@ describe("a pass", () => {
     const given = new Set(["matrix", "vector", "table", "state", "cache"]);
     for (const changes of [
       {},
-      { tokens: 9, from: "prompt" as const, fused: { addNorm: false, gateUp: false } },
+      { fused: noneFused },
+      { tokens: 9, from: "prompt" as const, fused: noneFused },
     ]) {
       const { tensors, dispatches } = pass(modelConfig("qwen3-8b"), changes);
       const roles = new Map(tensors.map(({ name, role }) => [name, role]));
@@ -229,6 +237,28 @@ describe("a pass", () => {
     }
   });
 
+  test("takes queries, keys and values apart where their parts lie side by side and begin at legal offsets", () => {
+    const apart = { fused: { ...allFused, qkv: false } };
+    const together = (model: ModelConfig, changes: Partial<ForwardOptions> = {}) =>
+      pass(model, { ...apart, ...changes }).dispatches.some(({ label }) => label === "qkv_proj");
+    for (const id of modelIds) expect(together(modelConfig(id)), id).toBe(false);
+    expect(together(llama, { tokens: 9, from: "prompt" })).toBe(true);
+    expect(together(llama, { batch: 2 })).toBe(true);
+    const { dispatches, tensors } = pass(llama, { ...apart, dtype: "q8_0", cache: "f16" });
+    const value = dispatches.find(({ label }) => label === "v_proj");
+    const rows = llama.num_attention_heads * llama.head_dim + llama.num_key_value_heads * llama.head_dim;
+    expect(value?.binds).toMatchObject({
+      w: { tensor: "layers.0.qkv_proj", offset: rows * llama.hidden_size },
+      scales: { tensor: "layers.0.qkv_proj.scales", offset: (rows * llama.hidden_size * 2) / 32 },
+      y: { tensor: "qkv", offset: 4 * rows },
+    });
+    const whole = new Map(
+      pass(llama, { dtype: "q8_0", cache: "f16" }).tensors.map((each) => [each.name, each]),
+    );
+    for (const each of tensors.filter(({ role }) => role === "matrix"))
+      expect(each).toEqual(whole.get(each.name));
+  });
+
   test("has weights of each resident layer only, and a cache for every layer", () => {
     const { tensors, dispatches } = pass(llama, { residentLayers: 3 });
     const count = (name: RegExp) => tensors.filter((tensor) => name.test(tensor.name)).length;
@@ -244,7 +274,7 @@ describe("a pass", () => {
     const { pieces, rows } = vocabularyPieces(llama, "f16", largestBinding);
     expect(pieces).toBe(4);
     expect(pieces * rows).toBeGreaterThanOrEqual(llama.vocab_size);
-    const { dispatches, tensors } = pass(llama, { dtype: "f16", largestBinding, batch: 3 });
+    const { dispatches, tensors } = pass(llama, { dtype: "f16", cache: "f16", largestBinding, batch: 3 });
     for (const tensor of tensors.filter(({ name }) => name.startsWith("embed_tokens")))
       expect(tensor.bytes).toBeLessThanOrEqual(largestBinding);
     const offsets = dispatches.filter(({ label }) => label === "lm_head").map(({ binds }) => binds.y!.offset);

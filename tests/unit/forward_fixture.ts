@@ -45,6 +45,7 @@ export const ran = (wanted: ForwardCase, changes: Partial<MeasuredForward> = {})
     work: { flops: 2.5e9, weights: 2.4e9, cache: 1e8, activations: 3e6 },
   },
   interactive: samples(around(0.012)),
+  sustained: null,
   breakdown: [
     { label: "gate_up_proj", kernel: "swiglu", count: 16, seconds: 0.006 },
     { label: "down_proj", kernel: "matvec", count: 16, seconds: 0.003 },
@@ -73,4 +74,19 @@ export function forwarded(
         : [{ status: "skipped" as const, ...third, reason: "this device has no such type" }]),
     ],
   };
+}
+
+/** Every whole model of a plan, run; `changes` says what is another for which of them. */
+export function everyRun(
+  words: string,
+  changes: (wanted: ForwardCase) => Partial<MeasuredForward> = () => ({}),
+): Result {
+  const result = resultOf({ words });
+  return { ...result, forwards: forwardCases(result.plan).map((wanted) => ran(wanted, changes(wanted))) };
+}
+
+/** Steps that take so long, in a decode that is like any other. */
+export function stepsOf(wanted: ForwardCase, seconds: number, noise = true): Pick<MeasuredForward, "decode"> {
+  const { decode } = ran(wanted);
+  return { decode: { ...decode, times: samples(noise ? around(seconds) : [seconds, seconds]) } };
 }

@@ -15,7 +15,8 @@ test("two fifths of the time are for reading, two for writing twice, one for tok
   expect(amountFor(found(0.1, 0.01, 0.02), 512, 5)).toEqual({
     generate: 100,
     interactive: 50,
-    repetitions: 16,
+    repetitions: 18,
+    sustain: 0,
   });
 });
 
@@ -24,6 +25,7 @@ test("no more than is asked for, and than tells more", () => {
     generate: 128,
     interactive: 128,
     repetitions: 25,
+    sustain: 0,
   });
   expect(amountFor(found(0.001, 0.001, 0.001), 2 ** 20, 60)).toMatchObject({
     generate: 1024,
@@ -35,7 +37,20 @@ test("what was run first is all there is where there is no time for more", () =>
   expect(amountFor(found(10, 2, 2), 128, 5)).toBeUndefined();
   expect(amountFor(found(10, 2, 2), 1, 5)).toBeUndefined();
   // A slow prompt does not keep a fast answer short.
-  expect(amountFor(found(10, 0.01, 2), 128, 5)).toEqual({ generate: 100, interactive: 4, repetitions: 1 });
+  expect(amountFor(found(10, 0.01, 2), 128, 5)).toMatchObject({
+    generate: 100,
+    interactive: 4,
+    repetitions: 1,
+  });
+});
+
+test("a load that is asked for is put on, even where there is no time for more of the rest", () => {
+  expect(amountFor(found(10, 2, 2), 128, 5, 10)).toEqual({
+    generate: 4,
+    interactive: 4,
+    repetitions: 1,
+    sustain: 10,
+  });
 });
 
 test("chunks are powers of two in which no product and no attention takes long", () => {

@@ -12,6 +12,10 @@ export const calls: Call[] = [
     kernel: "attention",
     shape: { batch: 2, queries: 3, keys: 5, heads: 4, kvHeads: 2, headDim: 8, window: 5 },
   },
+  {
+    kernel: "attention_q8_0",
+    shape: { batch: 2, queries: 3, keys: 5, heads: 4, kvHeads: 2, headDim: 64, window: 5 },
+  },
   { kernel: "embed", shape: { tokens: 3, vocab: 7, hidden: 20, piece: 1 } },
   { kernel: "rms_norm", shape: { rows: 3, columns: 20, nanoEpsilon: 10_000 } },
   { kernel: "add_rms_norm", shape: { rows: 3, columns: 20, nanoEpsilon: 10_000 } },
@@ -19,6 +23,11 @@ export const calls: Call[] = [
   {
     kernel: "norm_rope",
     shape: { batch: 2, queries: 3, heads: 4, kvHeads: 2, headDim: 8, capacity: 5, nanoEpsilon: 1000 },
+  },
+  { kernel: "rope_q8_0", shape: { batch: 2, queries: 3, heads: 4, kvHeads: 2, headDim: 32, capacity: 5 } },
+  {
+    kernel: "norm_rope_q8_0",
+    shape: { batch: 2, queries: 3, heads: 4, kvHeads: 2, headDim: 32, capacity: 5, nanoEpsilon: 1000 },
   },
   { kernel: "scaled_embed", shape: { tokens: 3, vocab: 7, hidden: 20, piece: 1 } },
   { kernel: "silu_mul", shape: { rows: 3, columns: 20 } },

@@ -16,6 +16,8 @@ describe("work, by hand", () => {
     [callOf("swiglu"), 2 * 2 * 3 * 7 * 20, 4 * (3 * 20 + 2 * 7 * 20 + 3 * 7)],
     // Positions 2, 3 and 4 see 3, 4 and 5 keys; two sequences of four heads of 8.
     [callOf("attention"), 2 * 4 * 12 * 8 * 4, 4 * 2 * 8 * (2 * 3 * 4 + 2 * 5 * 2)],
+    // The same with 64 numbers to a head; of the cache each has a byte, and each 32 of them two more.
+    [callOf("attention_q8_0"), 2 * 4 * 12 * 64 * 4, 4 * 2 * 64 * 2 * 3 * 4 + 2 * 2 * 5 * 2 * (64 + 2 * 2)],
     // A number, a row of the table and a row of the output for each token.
     [callOf("embed"), 0, 4 * (3 + 3 * 20 + 3 * 20)],
     [callOf("rms_norm"), 4 * 3 * 20, 4 * (2 * 3 * 20 + 20)],
@@ -23,6 +25,17 @@ describe("work, by hand", () => {
     // Six tokens of eight heads of 8, the bias of one, three positions, and the same eight heads written.
     [callOf("rope"), 3 * 6 * 6 * 8, 4 * (6 * 64 + 64 + 3 * 8 + 1 + 6 * 64)],
     [callOf("norm_rope"), 3 * 6 * 6 * 8, 4 * (6 * 64 + 64 + 3 * 8 + 1 + 2 * 8 + 6 * 64)],
+    // Four heads of 32 and the keys and values of two, which are written as bytes with a scale.
+    [
+      callOf("rope_q8_0"),
+      3 * 6 * 6 * 32,
+      4 * (6 * 256 + 256 + 3 * 32 + 1 + 6 * 4 * 32) + 6 * 2 * 2 * (32 + 2),
+    ],
+    [
+      callOf("norm_rope_q8_0"),
+      3 * 6 * 6 * 32,
+      4 * (6 * 256 + 256 + 3 * 32 + 1 + 2 * 32 + 6 * 4 * 32) + 6 * 2 * 2 * (32 + 2),
+    ],
     [callOf("scaled_embed"), 3 * 20, 4 * (3 + 3 * 20 + 3 * 20)],
     [callOf("silu_mul"), 4 * 3 * 20, 4 * 3 * 3 * 20],
     [callOf("gelu_mul"), 9 * 3 * 20, 4 * 3 * 3 * 20],
@@ -57,6 +70,10 @@ describe("work, by hand", () => {
           scaled_embed: (wide + 4 * 3) / 2,
           rope: (wide + 4 * (3 * 8 + 1)) / 2,
           norm_rope: (wide + 4 * (3 * 8 + 1)) / 2,
+          // Nor is a cache in q8_0.
+          attention_q8_0: (wide + 2 * 2 * 5 * 2 * 68) / 2,
+          rope_q8_0: (wide + 4 * (3 * 32 + 1) + 6 * 2 * 2 * 34) / 2,
+          norm_rope_q8_0: (wide + 4 * (3 * 32 + 1) + 6 * 2 * 2 * 34) / 2,
           argmax: (wide + 4 * 3) / 2,
           sample: (wide + 4 * 4) / 2,
         }[call.kernel as string] ?? wide / 2;

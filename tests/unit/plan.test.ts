@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { caseOf, forwardCases, forwardName } from "../../src/forward_result";
 import { type Call, type KernelName, kernels } from "../../src/kernels";
+import { cacheTypes } from "../../src/kernels/elements";
 import {
   type Plan,
   type PlanOutcome,
@@ -43,6 +44,8 @@ test("no words are the standard plan: Llama 3.2 1B, pp512 and tg128, in both typ
     sustain: 0,
     memory: 2 ** 30,
     forward: false,
+    kv: ["auto"],
+    fused: [true],
   });
   expect(ids("")).toEqual(["llama-3.2-1b pp512", "llama-3.2-1b tg128"]);
 });
@@ -143,6 +146,8 @@ describe("the words of a plan", () => {
       sustain: fc.integer({ min: 0, max: 600 }),
       memory: fc.integer({ min: 16, max: 999_999 }).map((mebibytes) => mebibytes * 2 ** 20),
       forward: fc.boolean(),
+      kv: some(fc.constantFrom("auto" as const, ...cacheTypes), 1),
+      fused: some(fc.boolean(), 1),
     })
     .filter(({ pp, tg }) => pp.length + tg.length > 0)
     // Single calls without a filter stand instead of a model.
@@ -239,7 +244,7 @@ describe("a model's context", () => {
   test("is the limit of depth and tokens together", () => {
     expect(planOf("model=smollm2-135m depth=7680").depth).toEqual([7680]);
     expect(problem("model=smollm2-135m depth=7681")).toBe(
-      "depth: smollm2-135m reads 8192 tokens at most, this plan asks for 8193",
+      "depth=7681 pp=512 tg=128: smollm2-135m reads 8192 tokens at most (max_position_embeddings), this plan asks for 8193",
     );
   });
 
@@ -248,6 +253,14 @@ describe("a model's context", () => {
       /qwen2\.5-0\.5b reads 32768 tokens/,
     );
     expect(problem("depth=131072")).toMatch(/llama-3\.2-1b reads 131072 tokens/);
+  });
+
+  test("holds prompt and answer too where models are run whole, a token of each at least", () => {
+    const words = "model=smollm2-135m forward=on";
+    expect(planOf(`${words} pp=512 tg=128 depth=7551`).depth).toEqual([7551]);
+    expect(problem(`${words} pp=512 tg=128 depth=7552`)).toMatch(/asks for 8193$/);
+    expect(planOf(`${words} pp=0 tg=128 depth=8062`).depth).toEqual([8062]);
+    expect(problem(`${words} pp=0 tg=128 depth=8063`)).toMatch(/^depth=8063 tg=128: .* asks for 8193$/);
   });
 });
 

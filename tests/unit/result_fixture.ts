@@ -194,7 +194,7 @@ export function resultOf({ words = "", samples, instead }: Fixture = {}): Result
       {
         kernel: "matvec",
         dtype: "f32",
-        shapeClass: "1 rows",
+        shapeClass: "1 rows, short output",
         tried: {
           "4x32 of 4 rows": 1.25e-4,
           "1x64 of 2 rows": 1.5e-4,

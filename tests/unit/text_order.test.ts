@@ -45,7 +45,6 @@ describe("refused", () => {
   test.each([
     [["model=llama-3.2-1b"], "model= does not go with --weights"],
     [["kernel=matmul"], "kernel= does not go with --weights"],
-    [["sustain=5"], "sustain= does not go with --weights"],
     [["tg=1,2"], "tg= with --weights is one number"],
     [["tg=0"], "tg= with --weights is one number"],
     [["dtype=q5_0"], "q5_0"],

@@ -39,7 +39,7 @@ const seconds = fc.double({ min: 0, max: 1e6, noNaN: true });
 const known: fc.Arbitrary<KnownTuning> = fc.record({
   kernel: fc.constantFrom("matmul", "matvec"),
   dtype: fc.constantFrom(...dtypes),
-  shapeClass: fc.constantFrom("wide", "1 rows"),
+  shapeClass: fc.constantFrom("wide", "1 rows, long output"),
   tried: fc.dictionary(name, fc.option(seconds), { maxKeys: 4 }),
   picked: name,
   choice: fc.record({
@@ -212,7 +212,7 @@ describe("the records of a result", () => {
         of("copy", "1048576"),
         of("copy", "all"),
         of("matmul", "wide"),
-        of("matvec", "1 rows", { choice: null }),
+        of("matvec", "1 rows, long output", { choice: null }),
       ],
     });
     expect(tuningsOf(result).map(({ kernel, shapeClass }) => `${kernel} ${shapeClass}`)).toEqual([

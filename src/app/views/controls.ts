@@ -5,6 +5,7 @@ import { type Plan, type Preset, presets, workloadsOf } from "../../plan";
 import { duration, memory } from "../../units";
 import { modelIds } from "../../workloads";
 import type { Actions, State } from "../state";
+import { modelPicker } from "./model_picker";
 import { tunings } from "./tunings";
 
 /** What a preset costs, before it is started. */
@@ -98,6 +99,7 @@ export function controls(state: State, actions: Actions): TemplateResult {
         ${tunings(state, actions)}
       </details>
       <p class="summary">${summary(plan)}</p>
+      ${modelPicker(state, actions)}
     </form>
   `;
 }

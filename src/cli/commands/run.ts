@@ -2,6 +2,7 @@ import { writeFileSync } from "node:fs";
 import { type Plan, parsePlanWords } from "../../plan";
 import type { Result } from "../../result";
 import type { KnownTuning } from "../../tuning_records";
+import { sayBefore } from "../before_run";
 import { browserPart } from "../browser_part";
 import { Exit, ExitCode } from "../exit";
 import { driverInNode, runInNode } from "../node_host";
@@ -41,6 +42,7 @@ export async function runCommand(words: readonly string[], options: Options): Pr
   const tunings = openTunings(options);
   checkWritable(options.out);
   if (options.requireHardware) await requireHardware(options);
+  sayBefore(parsed.plan, tunings);
   const result = await measured(parsed.plan, tunings.records, options).finally(endProgress);
   printReport(result, format);
   if (options.out !== undefined) writeFileSync(options.out, `${JSON.stringify(result, null, 1)}\n`);

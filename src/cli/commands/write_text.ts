@@ -23,7 +23,7 @@ import { fileSources, modelName, weightPaths } from "../weight_paths";
 
 /** Words that say how the text is written, and those that ask for a measurement of the same model as well. */
 const TEXT_WORDS = ["dtype", "tg", "memory"];
-const MEASURE_WORDS = ["pp", "depth", "batch", "preset", "forward"];
+const MEASURE_WORDS = ["pp", "depth", "batch", "kv", "fused", "sustain", "preset", "forward"];
 
 /** The order that words of a plan mean. Throws Exit. */
 export function textOrder(path: string, words: readonly string[], prompt: string | undefined): TextOrder {
@@ -41,14 +41,14 @@ export function textOrder(path: string, words: readonly string[], prompt: string
   const [most = 0, ...more] = plan.tg;
   if (given.has("tg") && (most === 0 || (more.length > 0 && !measured)))
     throw new Exit(ExitCode.usage, "tg= with --weights is one number from 1: the tokens to write at most");
-  const { preset, pp, tg, depth, batch }: Plan = plan;
+  const { preset, pp, tg, depth, batch, kv, fused, sustain }: Plan = plan;
   return {
     name: modelName(path),
     prompt: prompt ?? defaultPrompt,
     dtypes: given.has("dtype") ? plan.dtype : [],
     most: given.has("tg") && !measured ? most : null,
     memory: plan.memory,
-    measure: measured ? { preset, pp, tg, depth, batch } : null,
+    measure: measured ? { preset, pp, tg, depth, batch, kv, fused, sustain } : null,
   };
 }
 
