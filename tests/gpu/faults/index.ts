@@ -4,6 +4,7 @@ import { matmulFaults } from "./matmul";
 import { matrixFaults } from "./matrix";
 import { matvecFaults } from "./matvec";
 import { probeFaults } from "./probes";
+import { trainingFaults } from "./training";
 import { transformerFaults } from "./transformer";
 
 export { type Fault, plant, removeFaults, suffers } from "./fault";
@@ -14,5 +15,6 @@ export const faults: readonly Fault[] = faultsOf([
   ...matvecFaults,
   ...attentionFaults,
   ...transformerFaults,
+  ...trainingFaults,
   ...probeFaults,
 ]);
