@@ -54,9 +54,9 @@ export interface ForwardOptions {
 export type TensorRole = "matrix" | "vector" | "table" | "cache" | "state" | "activations";
 
 /** A named piece of memory. Two calls that name the same tensor mean the same memory. */
-export interface Tensor {
+export interface Tensor<Role = TensorRole> {
   readonly name: string;
-  readonly role: TensorRole;
+  readonly role: Role;
   readonly rows: number;
   readonly columns: number;
   readonly element: Operand["element"];
@@ -101,7 +101,7 @@ export interface ForwardPass {
 /** Kernels that write or read the KV cache. */
 const ofCache: ReadonlySet<string> = new Set(["rope", "norm_rope", "attention"]);
 
-const roleOf = (name: string): TensorRole => {
+export const forwardRole = (name: string): TensorRole => {
   if (/^(layers\.\d+\.(k|v))$/.test(name)) return "cache";
   if (/proj|embed_tokens|lm_head/.test(name)) return "matrix";
   if (/norm$|bias$|norms$/.test(name) && name !== "normed") return "vector";
@@ -110,11 +110,14 @@ const roleOf = (name: string): TensorRole => {
 };
 
 /**
- * Collects calls in one type, and what they say about the tensors they name. Those that write or read the KV cache are
- * in the type `stored`.
+ * Collects the calls of a forward pass in one type, and what they say about the tensors they name. Those that write or
+ * read the KV cache are in the type `stored`.
  */
-export function collector(dtype: DType, stored: DType = dtype) {
-  const tensors = new Map<string, Tensor>();
+export const collector = (dtype: DType, stored: DType = dtype) => collectorOf(dtype, stored, forwardRole);
+
+/** The same for tensors of other roles. */
+export function collectorOf<Role>(dtype: DType, stored: DType, roleOf: (name: string) => Role) {
+  const tensors = new Map<string, Tensor<Role>>();
   const dispatches: Dispatch[] = [];
   return {
     tensors,
