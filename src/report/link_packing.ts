@@ -15,6 +15,7 @@ import {
   unpackCalls,
   values,
 } from "./link_tables";
+import { packTraining, unpackTraining } from "./link_trainings";
 
 // The fields of version 1 in their order in a link: objects travel as arrays of their values. A field that
 // is added to the schema is added to the end of its list, and missing in older links.
@@ -32,7 +33,7 @@ const fields = {
   ],
   instruments: ["clockStep", "timestampQuantum", "completionFloor", "submitCost", "dispatchCost"],
   plan: ["preset", "model", "pp", "tg", "depth", "batch", "dtype", "kernel", "memory", "sustain"],
-  whole: ["forward", "kv", "fused"],
+  whole: ["forward", "kv", "fused", "train"],
   residency: ["model", "dtype", "layers", "ofLayers", "bytes"],
   workload: ["id", "phase", "tokens", "batch", "layers", "model"],
 } as const;
@@ -129,7 +130,8 @@ export function pack(result: Result): unknown[] {
     reference,
     packCurve(result.cacheCurve),
     result.incidents.map(({ at, says }) => [Math.round(at), says]),
-    ...(result.forwards.length > 0 ? [result.forwards.map(packForward)] : []),
+    ...(result.forwards.length + result.trainings.length > 0 ? [result.forwards.map(packForward)] : []),
+    ...(result.trainings.length > 0 ? [result.trainings.map(packTraining)] : []),
   ];
 }
 
@@ -157,8 +159,8 @@ function unpackPlan(packed: unknown, schema: unknown): Fields {
   const plan = named(packed, fields.plan);
   if (!isSince(4, schema)) return plan;
   const whole = isArray(packed) ? named(packed.slice(fields.plan.length), fields.whole) : {};
-  const { forward, kv, fused } = defaultPlan;
-  return { ...plan, ...(isSince(5, schema) ? { forward, kv, fused } : { forward }), ...whole };
+  const { forward, kv, fused, train } = defaultPlan;
+  return { ...plan, ...(isSince(5, schema) ? { forward, kv, fused, train } : { forward }), ...whole };
 }
 
 const isSince = (first: number, schema: unknown) => typeof schema === "number" && schema >= first;
@@ -180,7 +182,7 @@ export function unpack(packed: unknown): unknown {
   const [schema, createdAt, partial, tool, host, device, limits, instruments, plan, planCalls, ...more] =
     packed;
   const [residency, workloads, outcomes, kernels, callTable, ...since2] = more;
-  const [, , , , forwards = []] = since2;
+  const [, , , , forwards = [], trainings = []] = since2;
   if (!isArray(planCalls) || !isArray(residency) || !isArray(workloads) || !isArray(outcomes))
     return undefined;
   if (!isArray(kernels) || !isArray(callTable)) return undefined;
@@ -188,6 +190,7 @@ export function unpack(packed: unknown): unknown {
   return {
     ...(schema !== 1 && unpackSince2(since2, calls)),
     ...(isSince(4, schema) && { forwards: isArray(forwards) ? forwards.map(unpackForward) : forwards }),
+    ...(isSince(5, schema) && { trainings: isArray(trainings) ? trainings.map(unpackTraining) : trainings }),
     schema,
     tool: named(tool, fields.tool),
     createdAt,
