@@ -2,8 +2,8 @@
 // tensors as the forward pass has left them.  B is (K, N), C is (M, N), A is (M, K), or (K, M) where it is turned;
 // row-major with rows padded to whole vec4s. Along K what pads A has to be zero.
 //
-// One thread computes a THREAD_M × THREAD_N patch of C in registers as vec4s along N, one workgroup GROUP_M × GROUP_N
-// patches. K is taken in fours. With STAGE_K > 0 the workgroup first copies that many fours of both tiles into workgroup
+// One thread computes THREAD_M rows of C by THREAD_N / 4 vec4s in registers, one workgroup GROUP_M × GROUP_N times that:
+// neighbouring threads have neighbouring vec4s, and each its next one GROUP_N further. K is taken in fours. With STAGE_K > 0 the workgroup first copies that many fours of both tiles into workgroup
 // memory; with STAGE_K = 0 threads read memory themselves and rely on the caches. Past the edge the last rows and words
 // are read and nothing is stored. With SPLIT > 1 that many workgroups share a tile, each sums its own part of K, and `c`
 // holds their parts one after another.
@@ -68,8 +68,18 @@ fn main(
   let end = min(steps * (part + 1u) / SPLIT * STEP_K, fours);
 
   let thread_m = thread / GROUP_N * THREAD_M;
-  let thread_n = thread % GROUP_N * FOURS_N;
+  let thread_n = thread % GROUP_N;
+  let words_n = (shape.N + 3u) / 4u;
+  // Where the thread's own rows or words begin, for those that read memory themselves.
+  var at_row: array<u32, THREAD_M>;
+  var at_word: array<u32, FOURS_N>;
   var acc: array<array<vec4f, FOURS_N>, THREAD_M>;
+  for (var m = 0u; m < THREAD_M; m++) { // unroll
+    at_row[m] = min(row + thread_m + m, shape.M - 1u) * fours;
+  }
+  for (var n = 0u; n < FOURS_N; n++) { // unroll
+    at_word[n] = min(col / 4u + n * GROUP_N + thread_n, words_n - 1u);
+  }
 
   for (var k = begin; k < end; k += STEP_K) {
     if (STAGED) {
@@ -95,7 +105,7 @@ fn main(
       for (var once = 0u; once < PLAIN; once++) { // unroll
         for (var m = 0u; m < THREAD_M; m++) { // unroll
           if (STAGED) { left[m] = stage_a[(thread_m + m) * STRIDE_A + i]; }
-          else { left[m] = along_k(row + thread_m + m, k + i); }
+          else { left[m] = a[at_row[m] + k + i]; }
         }
       }
       for (var once = 0u; once < TURNED; once++) { // unroll
@@ -113,8 +123,8 @@ fn main(
       for (var j = 0u; j < 4; j++) { // unroll
         for (var n = 0u; n < FOURS_N; n++) { // unroll
           var right: vec4f;
-          if (STAGED) { right = stage_b[(4u * i + j) * WORDS_N + thread_n + n]; }
-          else { right = along_n(4u * (k + i) + j, col / 4u + thread_n + n); }
+          if (STAGED) { right = stage_b[(4u * i + j) * WORDS_N + n * GROUP_N + thread_n]; }
+          else { right = b[min(4u * (k + i) + j, shape.K - 1u) * words_n + at_word[n]]; }
           for (var m = 0u; m < THREAD_M; m++) { // unroll
             acc[m][n] = fma(vec4f(left[m][j]), right, acc[m][n]);
           }
@@ -123,10 +133,9 @@ fn main(
     }
   }
 
-  let words_n = (shape.N + 3u) / 4u;
   for (var m = 0u; m < THREAD_M; m++) { // unroll
     for (var n = 0u; n < FOURS_N; n++) { // unroll
-      let at = vec2u(row + thread_m + m, col / 4u + thread_n + n);
+      let at = vec2u(row + thread_m + m, col / 4u + n * GROUP_N + thread_n);
       if (at.x < shape.M && at.y < words_n) { c[(part * shape.M + at.x) * words_n + at.y] = acc[m][n]; }
     }
   }

@@ -1,12 +1,16 @@
 // The products of a backward pass: the gradient by what a linear layer has read, dX = dY · W, and by its weights,
-// dW = dYᵀ · X. No operand is transposed in memory: B is read along its rows, and A along its own.
+// dW = dYᵀ · X. By one variant operands are read as they lie, B along its rows and A along its own; by others they are
+// turned first, for what is fastest at matmul.
 
 import wgsl from "../../shaders/matmul_outer.wgsl?raw";
 import { floats, onlyF32, trafficOfAll, written } from "./f32_only";
 import { type Expected, type Kernel, type Operand, splitRange, sumTolerance, type Variant } from "./kernel";
+import { broadcast } from "./matmul_broadcast";
+import { matrix } from "./matmul_matrix";
 import { MOST_STATEMENTS, type Tile, tileCount, tileSpot } from "./output_tiles";
 import type { MatmulShape } from "./product";
 import { partsOf, sumShaders, sumSpot, sumStage } from "./sum_parts";
+import { turnedFirst } from "./turned_first";
 
 type OuterTuning = {
   readonly GROUP_M: number;
@@ -40,7 +44,7 @@ const outer = (TURNED: 0 | 1): Variant<MatmulShape, OuterTuning> => ({
     { GROUP_M: 16, GROUP_N: 16, THREAD_M: 4, THREAD_N: 4, STAGE_K: 4, SPLIT: 1 },
     { GROUP_M: 16, GROUP_N: 16, THREAD_M: 8, THREAD_N: 8, STAGE_K: 2, SPLIT: 1 },
     { GROUP_M: 8, GROUP_N: 8, THREAD_M: 4, THREAD_N: 4, STAGE_K: 2, SPLIT: 4 },
-    { GROUP_M: 8, GROUP_N: 4, THREAD_M: 8, THREAD_N: 16, STAGE_K: 0, SPLIT: 1 },
+    { GROUP_M: 4, GROUP_N: 8, THREAD_M: 8, THREAD_N: 16, STAGE_K: 0, SPLIT: 1 },
   ],
   describe: ({ GROUP_M, GROUP_N, THREAD_M, THREAD_N, STAGE_K, SPLIT }) =>
     `${GROUP_M}x${GROUP_N} of ${THREAD_M}x${THREAD_N}` +
@@ -135,13 +139,21 @@ export const matmul_nn: Kernel<MatmulShape> = {
     { ...floats("b", K, N), role: "weights" },
     written("c", M, N),
   ]),
-  variants: { outer: outer(0) },
+  variants: {
+    outer: outer(0),
+    broadcast: turnedFirst(broadcast, ["b"]),
+    matrix: turnedFirst(matrix, ["b"]),
+  },
   reference: ({ K }, [a, b], row, columns) => summed((k) => a!(row, k), b!, K, columns),
 };
 
 /** C = Aᵀ · B, both of K rows: dW = dYᵀ · X, a sum over tokens. */
 export const matmul_tn: Kernel<MatmulShape> = {
   ...productOf(({ M, N, K }) => [floats("a", K, M), floats("b", K, N), written("c", M, N)]),
-  variants: { outer: outer(1) },
+  variants: {
+    outer: outer(1),
+    broadcast: turnedFirst(broadcast, ["a", "b"]),
+    matrix: turnedFirst(matrix, ["a", "b"]),
+  },
   reference: ({ K }, [a, b], row, columns) => summed((k) => a!(k, row), b!, K, columns),
 };

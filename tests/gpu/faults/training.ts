@@ -14,18 +14,22 @@ export const trainingFaults: readonly FaultGroup[] = [
     tunings: /of/,
     plants: [
       [
-        "A read as if it were turned",
-        "[min(row, shape.M - 1u) * words_k + min(four",
-        "[min(row + 1u, shape.M - 1u) * words_k + min(four",
-      ],
-      [
         "one of four products lost",
         "vec4f(left[m][j]), right",
         "vec4f(select(left[m][j], 0.0, j == 3u)), right",
       ],
       ["a step of K lost", "k < end; k += STEP_K", "k + STEP_K < end; k += STEP_K"],
-      ["a neighbouring row of B", "min(k, shape.K - 1u) * words_n", "min(k + 1u, shape.K - 1u) * words_n"],
       ["the last row never written", "at.x < shape.M &&", "at.x + 1u < shape.M &&"],
+    ],
+  },
+  {
+    kernel: "matmul_nn",
+    shader: "matmul_outer",
+    shape: MKN(37, 41, 43),
+    tunings: /staged/,
+    plants: [
+      ["a neighbouring row of A", "[min(row, shape.M - 1u)", "[min(row + 1u, shape.M - 1u)"],
+      ["a neighbouring row of B", "min(k, shape.K - 1u) * words_n", "min(k + 1u, shape.K - 1u) * words_n"],
     ],
   },
   {
@@ -50,6 +54,29 @@ export const trainingFaults: readonly FaultGroup[] = [
     shape: MKN(37, 41, 643),
     tunings: /split/,
     plants: [["the last part lost", "part < SPLIT", "part + 1u < SPLIT"]],
+  },
+  {
+    kernel: "matmul_tn",
+    shader: "transpose",
+    shape: MKN(37, 41, 43),
+    tunings: /turned first/,
+    needs: "subgroups",
+    plants: [
+      ["the last row of K lost", "if (4u * four + i < shape.K)", "if (4u * four + i + 1u < shape.K)"],
+      ["a block of rows lost", "four >= fours ||", "four >= fours - 1u ||"],
+      ["not turned", "vec4f(rows[0][i], rows[1][i], rows[2][i], rows[3][i])", "rows[i]"],
+    ],
+  },
+  {
+    kernel: "matmul_nn",
+    shader: "transpose",
+    shape: MKN(37, 41, 43),
+    tunings: /turned first/,
+    needs: "subgroups",
+    plants: [
+      ["as wide as A", "OF_A == 1u", "OF_A != 1u"],
+      ["the last words never turned", "word >= words)", "word + 1u >= words)"],
+    ],
   },
   {
     kernel: "cross_entropy",
