@@ -49,18 +49,18 @@ const names: Readonly<Record<Doing["what"], string>> = {
 /** Which of them arithmetic limits and which memory, by the device's own ridge. */
 function meaning({ doings, ridge, trained }: SideBySide): string {
   if (ridge === undefined) return `${trained.run.model}: no roof was measured to judge them by.`;
-  const listed = (list: readonly Doing[]) => {
-    const each = list.map(({ what, id, intensity }) => `${what} ${id} (${significant(intensity)})`);
-    return `${each.slice(0, -1).join(", ")}${each.length > 1 ? " and " : ""}${each.at(-1) ?? ""}`;
+  const side = (above: boolean, says: string): string[] => {
+    const list = doings.flatMap(({ what, id, intensity }) =>
+      intensity >= ridge === above ? [`${what} ${id} (${significant(intensity)})`] : [],
+    );
+    const last = list.pop();
+    return last === undefined ? [] : [`${[list.join(", "), last].filter(Boolean).join(" and ")}${says}`];
   };
-  const [above, below] = [true, false].map((side) =>
-    doings.filter(({ intensity }) => intensity >= ridge === side),
-  ) as [Doing[], Doing[]];
   const parts = [
-    ...(above.length > 0 ? [`${listed(above)} can be limited by its arithmetic`] : []),
-    ...(below.length > 0 ? [`${listed(below)} by its memory`] : []),
+    ...side(true, ": more than that for each byte, so arithmetic is the limit"),
+    ...side(false, ": less than that for each byte, so memory is the limit"),
   ];
-  return `This device computes ${significant(ridge)} FLOP in the time it reads a byte: of ${trained.run.model}, ${parts.join(", ")}.`;
+  return `This device computes ${significant(ridge)} FLOP in the time it reads a byte. ${trained.run.model}, ${parts.join("; ")}.`;
 }
 
 const columns = ["model", "what", "run", "type", "measured", "tokens/s", ...reachedColumns];
