@@ -58,43 +58,46 @@ async function logitsOf(ready: Forward, pass: number, prompt: readonly number[],
 const prompt = (seed: number) => Array.from({ length: 12 }, (_, i) => (seed * 7919 + i * i * 31) % 300);
 
 describe.each(dtypes)("weights in %s", (dtype) => {
-  test.for(models)("%s: logits are those of the usual cache, however they are computed", async ([
-    name,
-    model,
-  ], { skip }) => {
-    const reason = notRun(gpu(), dtype);
-    if (reason !== undefined) return skip(reason);
-    const tokens = prompt(4);
-    const usual = await prepared(model, dtype, cacheOf[dtype], [{ tokens: 12 }]);
-    const expected = await logitsOf(usual, 0, tokens);
-    usual.destroy();
+  test.for(models)(
+    "%s: logits are those of the usual cache, however they are computed",
+    async ([name, model], { skip }) => {
+      const reason = notRun(gpu(), dtype);
+      if (reason !== undefined) return skip(reason);
+      const tokens = prompt(4);
+      const usual = await prepared(model, dtype, cacheOf[dtype], [{ tokens: 12 }]);
+      const expected = await logitsOf(usual, 0, tokens);
+      usual.destroy();
 
-    const ready = await prepared(model, dtype, "q8_0", [{ tokens: 12 }, { tokens: 1 }, { tokens: 4 }]);
-    const all = await logitsOf(ready, 0, tokens);
-    const error = worstError(all, expected);
-    expect(error).toBeLessThan(TOLERANCE);
-    // It is another cache: not the usual one under its name.
-    expect(error).toBeGreaterThan(0);
-    expect(all.map(argmaxOf)).toEqual(expected.map(argmaxOf));
+      const ready = await prepared(model, dtype, "q8_0", [{ tokens: 12 }, { tokens: 1 }, { tokens: 4 }]);
+      const all = await logitsOf(ready, 0, tokens);
+      const error = worstError(all, expected);
+      expect(error).toBeLessThan(TOLERANCE);
+      // It is another cache: not the usual one under its name.
+      expect(error).toBeGreaterThan(0);
+      expect(all.map(argmaxOf)).toEqual(expected.map(argmaxOf));
 
-    const steps: Float64Array[] = [];
-    for (const [i, token] of tokens.entries()) steps.push(...(await logitsOf(ready, 1, [token], i)));
-    const fours: Float64Array[] = [];
-    for (let i = 0; i < 12; i += 4) fours.push(...(await logitsOf(ready, 2, tokens.slice(i, i + 4), i)));
-    console.log(
-      `${name}, ${dtype}: ${[error, worstError(steps, all), worstError(fours, all)].map((e) => e.toExponential(1)).join(", ")}`,
-    );
-    expect(worstError(steps, all)).toBeLessThan(TOLERANCE);
-    expect(worstError(fours, all)).toBeLessThan(TOLERANCE);
-    ready.destroy();
-  });
+      const steps: Float64Array[] = [];
+      for (const [i, token] of tokens.entries()) steps.push(...(await logitsOf(ready, 1, [token], i)));
+      const fours: Float64Array[] = [];
+      for (let i = 0; i < 12; i += 4) fours.push(...(await logitsOf(ready, 2, tokens.slice(i, i + 4), i)));
+      console.log(
+        `${name}, ${dtype}: ${[error, worstError(steps, all), worstError(fours, all)].map((e) => e.toExponential(1)).join(", ")}`,
+      );
+      expect(worstError(steps, all)).toBeLessThan(TOLERANCE);
+      expect(worstError(fours, all)).toBeLessThan(TOLERANCE);
+      ready.destroy();
+    },
+  );
 
   test("a batch is its sequences one by one", async ({ skip }) => {
     const reason = notRun(gpu(), dtype);
     if (reason !== undefined) return skip(reason);
     const [, model] = models[1]!;
     const both = [prompt(1), prompt(2)];
-    const many = await prepared(model, dtype, "q8_0", [{ batch: 2, tokens: 12 }, { batch: 2, tokens: 1 }]);
+    const many = await prepared(model, dtype, "q8_0", [
+      { batch: 2, tokens: 12 },
+      { batch: 2, tokens: 1 },
+    ]);
     const together = await logitsOf(many, 0, both.flat());
     const next = await logitsOf(many, 1, [7, 8], 12);
     many.destroy();
@@ -110,7 +113,14 @@ describe.each(dtypes)("weights in %s", (dtype) => {
 });
 
 test.each(models)("%s: what the cache takes is planned to the byte", (_, model) => {
-  const options = { dtype: "f32", batch: 3, tokens: 1, capacity: CAPACITY, logits: "all", sampling: null } as const;
+  const options = {
+    dtype: "f32",
+    batch: 3,
+    tokens: 1,
+    capacity: CAPACITY,
+    logits: "all",
+    sampling: null,
+  } as const;
   const rest = { from: "prompt", fused: allFused, residentLayers: 1, largestBinding: 2 ** 27 } as const;
   const plan = planForward(gpu(), [forward(model, { ...options, ...rest, cache: "q8_0" })], { steps: 0 });
   // Keys and values of two heads in three sequences; scales are padded to four, of two bytes each.
