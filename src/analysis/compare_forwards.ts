@@ -10,7 +10,7 @@ import { stepStatistics } from "./forward";
 import { DRIFTED } from "./oddities";
 
 /** What of a whole model is compared. */
-export const forwardFigures = ["TTFT", "TPOT", "TPOT, each token read back"] as const;
+export const forwardFigures = ["TTFT", "TPOT", "TPOT, each token read back", "TPOT, sustained"] as const;
 export type ForwardFigure = (typeof forwardFigures)[number];
 
 export interface ForwardComparison {
@@ -27,8 +27,18 @@ export interface ForwardComparison {
   readonly remarks: readonly string[];
 }
 
-const timesOf = (run: MeasuredForward, figure: ForwardFigure): ForwardSamples =>
-  figure === "TTFT" ? run.prefill.times : figure === "TPOT" ? run.decode.times : run.interactive;
+function timesOf(run: MeasuredForward, figure: ForwardFigure): ForwardSamples | undefined {
+  switch (figure) {
+    case "TTFT":
+      return run.prefill.times;
+    case "TPOT":
+      return run.decode.times;
+    case "TPOT, each token read back":
+      return run.interactive;
+    case "TPOT, sustained":
+      return run.sustained?.times;
+  }
+}
 
 /** Runs of whole models by name; the last of a name counts. */
 const runsOf = ({ forwards }: Result): Map<string, MeasuredForward> =>
@@ -41,21 +51,27 @@ const runsOf = ({ forwards }: Result): Map<string, MeasuredForward> =>
 const driftOf = (times: ForwardSamples): number =>
   times.kind === "samples" ? (drift(times.seconds) ?? 0) : 0;
 
+/** A run and its samples of a figure. */
+interface Side {
+  readonly run: MeasuredForward;
+  readonly times: ForwardSamples;
+}
+
 /** Why times of two runs do not bear a verdict: the first reason that is found. */
-function doubtOf(a: MeasuredForward, b: MeasuredForward, figure: ForwardFigure): string | undefined {
-  const sides = [
-    ["A", a],
-    ["B", b],
-  ] as const;
-  for (const [side, run] of sides) {
+function doubtOf(sideA: Side, sideB: Side, figure: ForwardFigure): string | undefined {
+  const [a, b] = [sideA.run, sideB.run];
+  for (const [side, { run, times }] of [
+    ["A", sideA],
+    ["B", sideB],
+  ] as const) {
     if (run.hidden) return `the page of ${side} was hidden meanwhile`;
-    if (stepStatistics(timesOf(run, figure)).count < 2) return `${side} is a single sample`;
+    if (stepStatistics(times).count < 2) return `${side} is a single sample`;
   }
   // A step gets longer with its KV cache, in both alike: a change of speed is what one has and the other has not.
-  const [inA, inB] = [driftOf(timesOf(a, figure)), driftOf(timesOf(b, figure))];
+  const [inA, inB] = [driftOf(sideA.times), driftOf(sideB.times)];
   if (Math.abs(inA - inB) >= DRIFTED)
     return `the speed of ${Math.abs(inA) > Math.abs(inB) ? "A" : "B"} changed meanwhile`;
-  if (figure === "TPOT" && a.decode.clock !== b.decode.clock)
+  if ((figure === "TPOT" || figure === "TPOT, sustained") && a.decode.clock !== b.decode.clock)
     return `timed by ${a.decode.clock} in A and by ${b.decode.clock} in B`;
   return undefined;
 }
@@ -102,19 +118,23 @@ export function compareForwards(
   return [...runsOf(a)].flatMap(([name, runA]) => {
     const runB = inB.get(name);
     if (runB === undefined) return [];
-    return forwardFigures.map((figure): ForwardComparison => {
-      const [ofA, ofB] = [stepStatistics(timesOf(runA, figure)), stepStatistics(timesOf(runB, figure))];
-      const doubt = doubtOf(runA, runB, figure);
+    return forwardFigures.flatMap((figure): ForwardComparison[] => {
+      const [timesA, timesB] = [timesOf(runA, figure), timesOf(runB, figure)];
+      if (timesA === undefined || timesB === undefined) return [];
+      const [ofA, ofB] = [stepStatistics(timesA), stepStatistics(timesB)];
+      const doubt = doubtOf({ run: runA, times: timesA }, { run: runB, times: timesB }, figure);
       const ratio = ratioOf(ofA, ofB);
-      return {
-        name,
-        figure,
-        a: { value: ofA.median, low: ofA.low, high: ofA.high },
-        b: { value: ofB.median, low: ofB.low, high: ofB.high },
-        ratio: doubt === undefined ? ratio : { ...ratio, verdict: "cannot tell" },
-        doubt,
-        remarks: remarksOf(runA, runB, figure),
-      };
+      return [
+        {
+          name,
+          figure,
+          a: { value: ofA.median, low: ofA.low, high: ofA.high },
+          b: { value: ofB.median, low: ofB.low, high: ofB.high },
+          ratio: doubt === undefined ? ratio : { ...ratio, verdict: "cannot tell" },
+          doubt,
+          remarks: remarksOf(runA, runB, figure),
+        },
+      ];
     });
   });
 }

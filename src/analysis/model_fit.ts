@@ -1,6 +1,15 @@
 // Before a model is run whole: what it takes in memory, whether the device's limits allow it, and what would fit instead.
 
-import { activationsOf, type DType, dtypes, weightBytes } from "../kernels/elements";
+import {
+  activationsOf,
+  type CacheType,
+  cacheOf,
+  cacheTypes,
+  type DType,
+  dtypes,
+  weightBytes,
+} from "../kernels/elements";
+import type { Result } from "../result";
 import {
   allFused,
   type ForwardOptions,
@@ -13,6 +22,7 @@ import {
   modelIds,
   parameters,
   type TensorRole,
+  whyNoCache,
   whyNoForward,
 } from "../workloads";
 
@@ -24,6 +34,26 @@ export interface FitQuestion {
   readonly depth: number;
   readonly batch: number;
   readonly memory: number;
+  /** How the KV cache is stored; as is usual beside the weights' type where it is not said. */
+  readonly kv?: CacheType;
+}
+
+/** What a plan asks of every model and type: its longest and widest run, within so many bytes of weights. */
+export function questionOf(
+  { pp, tg, depth, batch, kv }: Result["plan"],
+  memory: number,
+): Omit<FitQuestion, "dtype"> {
+  const most = (list: readonly number[]) => Math.max(1, ...list);
+  // From the widest on, as cache types are listed.
+  const widest = cacheTypes.find((type) => kv.includes(type));
+  return {
+    prompt: most(pp),
+    generate: most(tg),
+    depth: Math.max(0, ...depth),
+    batch: most(batch),
+    memory,
+    ...(widest !== undefined && { kv: widest }),
+  };
 }
 
 /** What is known of the device; nothing is asked of one that is not known. */
@@ -64,9 +94,10 @@ export const contextOf = ({ prompt, generate, depth }: FitQuestion): number => d
 
 /** Bytes of the tensors of a model's passes by their role, and the largest one. */
 function tensorsOf(model: ModelConfig, question: FitQuestion, residentLayers: number, binding: number) {
-  const { dtype, batch, prompt } = question;
+  const { dtype, batch, prompt, kv = cacheOf[dtype] } = question;
   const options: ForwardOptions = {
     dtype,
+    cache: kv,
     batch,
     tokens: 1,
     capacity: contextOf(question),
@@ -97,7 +128,7 @@ const mebibytes = (bytes: number) => `${Math.round(bytes / 2 ** 20)} MiB`;
 export function modelFit(id: string, question: FitQuestion, device?: FitDevice): ModelFit {
   const model = knownModel(id);
   if (model === undefined) throw new RangeError(`there is no model ${id}`);
-  const { dtype, memory } = question;
+  const { dtype, memory, kv = cacheOf[dtype] } = question;
   const ofLayers = model.num_hidden_layers;
   const residentLayers = layersWithin(model, dtype, memory);
   const about = { model: id, ...question, residentLayers, ofLayers };
@@ -105,6 +136,7 @@ export function modelFit(id: string, question: FitQuestion, device?: FitDevice):
   const longest = model.max_position_embeddings;
   const unable =
     whyNoForward(model) ??
+    whyNoCache(dtype, kv) ??
     (context > longest
       ? `${id} reads ${longest} tokens at most, and depth, prompt and answer are ${context}`
       : undefined);

@@ -130,7 +130,7 @@ function cellOf(dispatch: Span, streams: boolean, effort: Effort, sustain: numbe
 const searchKey = ({ kernel, shape }: AnyCall, dtype: DType) =>
   `${kernel} ${dtype} ${kernelOf(kernel).shapeClass(shape)}`;
 
-/** A whole model: setting it up, a first short run, and the time that the preset gives it; twice the setting up, as it runs twice. */
+/** A whole model: setting it up, a first short run, the time that the preset gives it, and a sustained load. */
 function wholeModel(given: ForwardCase, roof: Roof, speed: DeviceSpeed, plan: Result["plan"]): Span {
   const model = knownModel(given.model);
   if (model === undefined || whyNoForward(model) !== undefined) return none;
@@ -152,10 +152,9 @@ function wholeModel(given: ForwardCase, roof: Roof, speed: DeviceSpeed, plan: Re
   const filling = span(bytes / roof.bandwidth, (10 * bytes) / roof.bandwidth);
   const setUp = sum([SETTING_UP_MODEL, filling]);
   const allowed = forwardSeconds[plan.preset];
-  // Where the first run took all the time there is no second.
+  // Where the first amount took all the time there is no second.
   const second = plan.preset === "smoke" ? none : span(first.low < allowed ? allowed : 0, allowed);
-  const settings = second.high === 0 ? setUp : span(setUp.low * (second.low > 0 ? 2 : 1), 2 * setUp.high);
-  return sum([settings, first, second]);
+  return sum([setUp, first, second, span(plan.sustain, plan.sustain)]);
 }
 
 /**

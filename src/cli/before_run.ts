@@ -1,28 +1,17 @@
 // What can be said of a run before it is started, on stderr: whether its models fit, and how long it will take.
 
-import { type FitDevice, type FitQuestion, modelFit } from "../analysis/model_fit";
+import { type FitDevice, modelFit, questionOf } from "../analysis/model_fit";
 import { runTime } from "../analysis/run_time";
 import { type Plan, workloadsOf } from "../plan";
 import { fitSentence, fitTable, runTimeText } from "../report/model_fit_report";
 import { modelIds } from "../workloads";
 import type { TuningFile } from "./tuning_file";
 
-const most = (list: readonly number[]) => Math.max(1, ...list);
-
-/** The longest and widest run of a plan: what has to fit. */
-const questionOf = ({ pp, tg, depth, batch, memory }: Plan): Omit<FitQuestion, "dtype"> => ({
-  prompt: most(pp),
-  generate: most(tg),
-  depth: Math.max(0, ...depth),
-  batch: most(batch),
-  memory,
-});
-
 /** A line for each whole model in each type, and one for the time. */
 export function sayBefore(plan: Plan, { speed, records }: Pick<TuningFile, "speed" | "records">): void {
   const lines = plan.forward
     ? plan.model.flatMap((model) =>
-        plan.dtype.map((dtype) => fitSentence(modelFit(model, { ...questionOf(plan), dtype }))),
+        plan.dtype.map((dtype) => fitSentence(modelFit(model, { ...questionOf(plan, plan.memory), dtype }))),
       )
     : [];
   const time = runTime(plan, workloadsOf(plan), speed, records.length > 0);
@@ -34,7 +23,7 @@ export function sayBefore(plan: Plan, { speed, records }: Pick<TuningFile, "spee
 
 /** Every model in the plan's types, on a device whose limits are known: lines for people. */
 export function fitLines(plan: Plan, device: FitDevice): string[] {
-  const { rows } = fitTable(modelIds, plan.dtype, questionOf(plan), device);
+  const { rows } = fitTable(modelIds, plan.dtype, questionOf(plan, plan.memory), device);
   const texts = rows.map((row) => row.slice(0, 5).map(({ text }) => text));
   const widths = [0, 1, 2, 3].map((i) => Math.max(...texts.map((row) => row[i]?.length ?? 0)));
   return texts.map(([model = "", dtype = "", weights = "", cache = "", fits = ""]) =>

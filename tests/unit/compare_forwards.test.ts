@@ -3,7 +3,7 @@
 import { describe, expect, test } from "vitest";
 import { type Comparison, compareResults, ratioOf } from "../../src/analysis/compare";
 import { orderStatistics } from "../../src/analysis/estimate";
-import type { MeasuredForward } from "../../src/forward_result";
+import { caseOf, type MeasuredForward } from "../../src/forward_result";
 import { comparisonReport } from "../../src/report/comparison_report";
 import { markdown } from "../../src/report/markdown";
 import type { Result } from "../../src/result";
@@ -152,6 +152,16 @@ describe("what cannot be trusted is not judged, and the reason is given", () => 
   });
 });
 
+test("sustained steps are compared where both sides have them", () => {
+  const loaded = (seed: number, factor: number) =>
+    run(seed, {}, () => ({ sustained: { seconds: 10, times: samples(uniform(seed), 32, 0.012 * factor) } }));
+  const figures = ({ forwards }: Comparison) => forwards.slice(0, 4).map(({ figure }) => figure);
+  const both = compareResults(loaded(1, 1), loaded(2, 1.08));
+  expect(figures(both)).toContain("TPOT, sustained");
+  expect(both.forwards[3]).toMatchObject({ figure: "TPOT, sustained", ratio: { verdict: "slower" } });
+  expect(figures(compareResults(run(1), loaded(2, 1)))).not.toContain("TPOT, sustained");
+});
+
 test("what else was not the same is remarked", () => {
   const b = run(2, {}, (each) => ({
     residentLayers: 4,
@@ -173,17 +183,7 @@ test("a whole model of one side only is named with what became of it on the othe
   const a = run(1);
   const [first, second] = a.forwards;
   if (first?.status !== "measured" || second === undefined) throw new Error("the fixture has two");
-  const { model, dtype, prompt, generate, depth, batch } = first;
-  const failed = {
-    status: "failed" as const,
-    model,
-    dtype,
-    prompt,
-    generate,
-    depth,
-    batch,
-    reason: "device lost",
-  };
+  const failed = { status: "failed" as const, ...caseOf(first), reason: "device lost" };
   expect(compareResults(a, { ...a, forwards: [failed] }).onlyA).toEqual([
     { name: "llama-3.2-1b pp512+tg128 f32, run whole", elsewhere: "failed: device lost", failed: true },
     { name: "llama-3.2-1b pp512+tg128 @ d4096 f32, run whole", elsewhere: "not run whole", failed: false },

@@ -1,7 +1,7 @@
 // <tokenroof-models>: what fits on this device and how long a run will take, from what is known before it is started.
 
 import { html, nothing, render, type TemplateResult } from "lit";
-import { type FitQuestion, modelFit } from "../../analysis/model_fit";
+import { modelFit, questionOf } from "../../analysis/model_fit";
 import { type RunTime, runTime } from "../../analysis/run_time";
 import { type DType, dtypes } from "../../kernels/elements";
 import { memoryBudget, type Plan, workloadsOf } from "../../plan";
@@ -22,16 +22,8 @@ export interface Picker {
   readonly set: (changes: Readonly<Record<string, string>>) => void;
 }
 
-const most = (list: readonly number[]) => Math.max(1, ...list);
-
-/** The longest and widest run of a plan: what has to fit. */
-const questionOf = (plan: Plan): Omit<FitQuestion, "dtype"> => ({
-  prompt: most(plan.pp),
-  generate: most(plan.tg),
-  depth: Math.max(0, ...plan.depth),
-  batch: most(plan.batch),
-  memory: memoryBudget(plan, hostInfo().mobile),
-});
+/** What has to fit here. */
+const asked = (plan: Plan) => questionOf(plan, memoryBudget(plan, hostInfo().mobile));
 
 class PickerElement extends HTMLElement {
   #picker: Picker | undefined;
@@ -64,7 +56,7 @@ class PickerElement extends HTMLElement {
 
   #view({ plan, device, tuned, running, set }: Picker): TemplateResult {
     const speed = device === undefined ? undefined : knownSpeed(device);
-    const question = questionOf(plan);
+    const question = asked(plan);
     const sentences = plan.model.flatMap((model) =>
       plan.dtype.map((dtype) => fitSentence(modelFit(model, { ...question, dtype }, device), device)),
     );
@@ -90,7 +82,7 @@ class PickerElement extends HTMLElement {
       const one = { ...plan, model, dtype: [dtype], forward: true };
       return runTime(one, workloadsOf(one), speed, tuned);
     };
-    const shown = fitTable(modelIds, dtypes, questionOf(plan), device, timeOf);
+    const shown = fitTable(modelIds, dtypes, asked(plan), device, timeOf);
     const choose = (id: string) => {
       const [model = "", dtype = ""] = id.split(" ");
       const chosen = plan.model.join() === model && plan.dtype.join() === dtype && plan.forward;
