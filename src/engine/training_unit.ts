@@ -1,6 +1,7 @@
 // One model of a plan to be trained: whether it can be, how much of it, with which kernels.
 
 import { kernelOf } from "../kernels";
+import { memoryBudget } from "../plan";
 import type { Result } from "../result";
 import { type TrainingCase, type TrainingOutcome, trainingSeconds } from "../training_result";
 import {
@@ -19,7 +20,7 @@ import { type Choose, firstFitting } from "./forward_plan";
 import { isSearched, tuneForward } from "./forward_tune";
 import { knownChoice } from "./forward_unit";
 import type { Roofs } from "./pieces";
-import { memoryBudget, type Session } from "./session";
+import type { Session } from "./session";
 import { runTraining, type TrainingRun } from "./training_run";
 import { largestPiece } from "./weights";
 
