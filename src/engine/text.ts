@@ -141,6 +141,7 @@ const planOf = (
   calls: [],
   memory: order.memory,
   forward: true,
+  train: false,
 });
 
 /** Throws where a measurement goes beyond the model's context. */
