@@ -67,6 +67,8 @@ export interface WholeModel {
   readonly perToken: Compared & { readonly statistics: StepStatistics };
   /** A step with its token read back before the next. */
   readonly interactive: StepStatistics;
+  /** A step after `seconds` of them without a pause; undefined where the plan asked for none. */
+  readonly sustained: { readonly seconds: number; readonly statistics: StepStatistics } | undefined;
   /** Over all sequences. */
   readonly promptTokensPerSecond: Estimate;
   readonly tokensPerSecond: Estimate;
@@ -139,6 +141,9 @@ function wholeModel(run: MeasuredForward, all: readonly Throughput[], roof: Roof
       statistics,
     },
     interactive,
+    sustained: run.sustained
+      ? { seconds: fiveDigits(run.sustained.seconds), statistics: stepStatistics(run.sustained.times) }
+      : undefined,
     promptTokensPerSecond: rateOf(batch * prompt, firstToken),
     tokensPerSecond: rateOf(batch, perToken),
     interactiveTokensPerSecond: rateOf(batch, estimateOf(interactive)),

@@ -136,7 +136,7 @@ export function modelFit(id: string, question: FitQuestion, device?: FitDevice):
   const longest = model.max_position_embeddings;
   const unable =
     whyNoForward(model) ??
-    whyNoCache(dtype, kv) ??
+    whyNoCache(model, dtype, kv) ??
     (context > longest
       ? `${id} reads ${longest} tokens at most, and depth, prompt and answer are ${context}`
       : undefined);

@@ -2,14 +2,14 @@
 
 import { kernelOf } from "../kernels";
 import { defaultChoice } from "../kernels/choices";
-import type { DType, Element } from "../kernels/elements";
+import { type DType, type Element, isFloat } from "../kernels/elements";
 import { gridOf } from "../kernels/prelude";
 import type { Gpu } from "./device";
 import { compile } from "./pipeline";
 
 /** Fills a buffer, whose size is a multiple of 16 bytes, with the numbers of stream `seed`: see storedAt(). */
 export async function fillBuffer(gpu: Gpu, buffer: GPUBuffer, element: Element, seed: number): Promise<void> {
-  const dtype: DType = element === "f32" || element === "f16" ? element : "q8_0";
+  const dtype: DType = isFloat(element) ? element : "q8_0";
   const call = { words: buffer.size / 16, seed };
   const { stages } = await compile(gpu, "fill", defaultChoice(kernelOf("fill")), call, dtype);
   const { stage, pipeline } = stages[0]!;

@@ -11,7 +11,7 @@ import type { Host } from "./host";
 import type { Bench } from "./measure";
 import { prepareReference } from "./reference";
 import { createTimer } from "./timer";
-import { allocateWeights, type Weights } from "./weights";
+import { allocateWeights, streamedBy, type Weights } from "./weights";
 
 /** Weights below this could stay in a large last-level cache from one token to the next. */
 const MIN_WEIGHTS = 2 ** 28;
@@ -107,7 +107,7 @@ export async function openSession(host: Host, result: Result, runBegan: number):
         freeWeights();
         for (let bytes = wantedBytes(plan, dtype, gpu.mobile); ; bytes = Math.floor(bytes / 2)) {
           try {
-            weights = await allocateWeights(gpu, dtype, bytes);
+            weights = await allocateWeights(gpu, dtype, bytes, streamedBy(plan.calls, dtype));
             break;
           } catch (error) {
             await gpu.assertAlive(error);

@@ -36,17 +36,24 @@ function besides({ measured, kernels, kernelsAtMost, roofline }: Compared, token
 /** A percentile is told from so many steps on. */
 const ENOUGH = { p90: 10, p99: 100 };
 
-function rowsOf({ run, firstToken, perToken, interactive, ...whole }: WholeModel): Cell[][] {
-  const readBack: Compared = {
+function rowsOf({ run, firstToken, perToken, interactive, sustained, ...whole }: WholeModel): Cell[][] {
+  const besidesStep = ({ median, low, high }: StepStatistics): Compared => ({
     ...perToken,
-    measured: { value: interactive.median, low: interactive.low, high: interactive.high },
-  };
+    measured: { value: median, low, high },
+  });
+  const readBack = besidesStep(interactive);
   const tails = ({ p90, p99, count }: StepStatistics, grouped: number) => [
     grouped === 1 && count >= ENOUGH.p90 ? duration(p90) : "",
     grouped === 1 && count >= ENOUGH.p99 ? duration(p99) : "",
     String(count),
   ];
   const none = ["", "", ""];
+  const sustainedRow = ({ seconds: load, statistics }: NonNullable<WholeModel["sustained"]>) => [
+    `TPOT, after ${duration(load)} of writing`,
+    sampled(besidesStep(statistics).measured, seconds),
+    ...tails(statistics, run.decode.grouped),
+    ...besides(besidesStep(statistics)),
+  ];
   const { batch, prompt } = run;
   const readings =
     run.prefill.times.kind === "samples" ? run.prefill.times.seconds.length : run.prefill.times.count;
@@ -70,6 +77,7 @@ function rowsOf({ run, firstToken, perToken, interactive, ...whole }: WholeModel
       ...tails(interactive, 1),
       ...besides(readBack),
     ],
+    ...(sustained === undefined ? [] : [sustainedRow(sustained)]),
     ["answer", sampled(whole.tokensPerSecond, tokenRate), ...none, ...besides(perToken, batch)],
     [
       "answer, each token read back",

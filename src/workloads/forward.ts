@@ -31,12 +31,17 @@ export function vocabularyPieces(
   return { pieces: Math.ceil(vocab_size / rows), rows };
 }
 
-/** The type in which rope and attention have activations as weights of `dtype` do, and a cache of this type. */
-function cachedIn(dtype: DType, cache: CacheType): DType {
-  const found = dtypes.find(
-    (each) => activationsOf[each] === activationsOf[dtype] && cacheOf[each] === cache,
-  );
-  if (found === undefined) throw new Error(whyNoCache(dtype, cache) ?? "");
+/**
+ * The type in which rope and attention have activations as weights of `dtype` do, and a cache of this type; what has a
+ * cache in q8_0 has it in any type.
+ */
+function cachedIn(model: ModelConfig, dtype: DType, cache: CacheType): DType {
+  const same = (each: DType) =>
+    cache === "q8_0"
+      ? each === dtype
+      : activationsOf[each] === activationsOf[dtype] && cacheOf[each] === cache;
+  const found = whyNoCache(model, dtype, cache) === undefined ? dtypes.find(same) : undefined;
+  if (found === undefined) throw new RangeError(whyNoCache(model, dtype, cache));
   return found;
 }
 
@@ -76,7 +81,7 @@ function builder(model: ModelConfig, options: ForwardOptions) {
   const decoder = decoderOf(model);
   const { nanoEpsilon } = decoder;
   const M = batch * tokens;
-  const { tensors, dispatches, call } = collector(dtype, cachedIn(dtype, cache));
+  const { tensors, dispatches, call } = collector(dtype, cachedIn(model, dtype, cache));
   const vocabulary = vocabularyPieces(model, dtype, options.largestBinding);
   // The residual goes back and forth between two tensors: no call reads and writes the same one.
   let residual = 0;
@@ -170,7 +175,11 @@ function attentionBlock(build: Builder, layer: number): void {
     head_dim: headDim,
   } = model;
   const at = (name: string) => weightsAt(build, layer, name);
-  const [k, v] = [`layers.${layer}.k`, `layers.${layer}.v`];
+  const quantised = options.cache === "q8_0";
+  const kv = `layers.${layer}.kv`;
+  const cache = quantised
+    ? { kv, scales: `${kv}.scales` }
+    : { k: `layers.${layer}.k`, v: `layers.${layer}.v` };
   const own = layerWindow(model, layer);
 
   const [queryRows, keyRows] = [heads * headDim, kvHeads * headDim];
@@ -196,21 +205,18 @@ function attentionBlock(build: Builder, layer: number): void {
     angles: decoder.localTheta && own !== undefined ? "angles.local" : "angles",
     position: "position",
     q: "q",
-    k,
-    v,
+    ...cache,
   };
   const rope = { batch, queries, heads, kvHeads, headDim, capacity };
   if (decoder.qkNorm) {
     const shape = { ...rope, nanoEpsilon: decoder.nanoEpsilon };
-    call("rope", layer, { kernel: "norm_rope", shape }, { ...turned, norms: at("qk_norms") });
-  } else call("rope", layer, { kernel: "rope", shape: rope }, turned);
+    const kernel = quantised ? "norm_rope_q8_0" : "norm_rope";
+    call("rope", layer, { kernel, shape }, { ...turned, norms: at("qk_norms") });
+  } else call("rope", layer, { kernel: quantised ? "rope_q8_0" : "rope", shape: rope }, turned);
   const window = Math.min(own ?? capacity, capacity);
-  call(
-    "attention",
-    layer,
-    { kernel: "attention", shape: { batch, queries, keys: capacity, heads, kvHeads, headDim, window } },
-    { q: "q", k, v, o: "attended" },
-  );
+  const shape = { batch, queries, keys: capacity, heads, kvHeads, headDim, window };
+  const kernel = quantised ? "attention_q8_0" : "attention";
+  call("attention", layer, { kernel, shape }, { q: "q", ...cache, o: "attended" });
   linear("o_proj", layer, at("o_proj"), { M, N: hidden, K: heads * headDim }, "attended", "delta");
 }
 
@@ -310,6 +316,7 @@ function logits(build: Builder): void {
  *   layers.i.*norm, *bias, norm                  vectors; `no_bias` is zero
  *   layers.i.k, layers.i.v                       the KV cache, (batch · kvHeads · capacity, head_dim), also where a
  *                                                layer's window is shorter
+ *   layers.i.kv, layers.i.kv.scales              the same in q8_0: keys and behind them values, and a scale for each 32
  *   last.bxn                                     the rows of the last tokens of b sequences of n
  *   angles, angles.local                         cosines and sines of every position
  *   position                                     where the first of the new tokens stands, in every sequence

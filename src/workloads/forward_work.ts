@@ -1,6 +1,6 @@
 // What a forward pass has to move and compute, by what it is for.
 
-import { type Call, kernelOf, workOf } from "../kernels";
+import { type Call, isAttention, kernelOf, workOf } from "../kernels";
 import { weightBytes } from "../kernels/elements";
 import { trafficOf } from "../kernels/kernel";
 import type { ForwardPass } from "./forward_pass";
@@ -16,11 +16,12 @@ export interface ForwardWork {
 
 /** The call with as many keys as there are, where the pass says how many there is room for. */
 function withKeys(call: Call, keys: number): Call {
-  if (call.kernel !== "attention") return call;
+  if (!isAttention(call)) return call;
   const { window, queries } = call.shape;
   // No query sees further than its window: keys before that are never read, and there is no need to count them.
   const seen = Math.min(keys, window + queries - 1);
-  return { kernel: "attention", shape: { ...call.shape, keys: seen, window: Math.min(window, seen) } };
+  const shape = { ...call.shape, keys: seen, window: Math.min(window, seen) };
+  return { kernel: call.kernel, shape };
 }
 
 /** The work of a pass whose first token stands at `position`. */

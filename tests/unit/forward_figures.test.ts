@@ -11,7 +11,7 @@ import { decodeLink, encodeLink } from "../../src/report/link";
 import { pack, unpack } from "../../src/report/link_packing";
 import { report } from "../../src/report/report";
 import { parseResult, type Result } from "../../src/result";
-import { everyRun, forwarded, ran } from "./forward_fixture";
+import { around, everyRun, forwarded, ran } from "./forward_fixture";
 import { resultOf } from "./result_fixture";
 
 const few = chips.slice(0, 2);
@@ -284,4 +284,32 @@ describe("a link", () => {
     const with1 = await encodeLink({ ...plain, forwards: [ran(wanted)] });
     expect(with1.length - length).toBeLessThan(800);
   });
+});
+
+test("what fused kernels gain is told where both were run, with an interval that both allow", () => {
+  const slower = { times: { kind: "samples" as const, seconds: around(0.02) } };
+  const result = forwarded("forward=on dtype=f32 fused=on,off");
+  const [first] = result.forwards;
+  if (first?.status !== "measured") throw new Error("nothing was measured");
+  const apart = ran({ ...first, fused: false }, { decode: { ...first.decode, ...slower, dispatches: 200 } });
+  const tables = report({ ...result, forwards: [first, apart] }, []).tables;
+  const table = tables.find(({ title }) => title === "What fused kernels gain");
+  const row = table?.rows[0]?.map(({ text }) => text);
+  expect(table?.rows).toHaveLength(1);
+  expect(row?.slice(5, 6)).toEqual(["0 % (-4.08 % … 3.92 %)"]);
+  expect(row?.[8]).toMatch(/^50\.0 %/);
+  expect(row?.slice(9)).toEqual(["165", "200"]);
+  const alone = report({ ...result, forwards: [first] }, []).tables;
+  expect(alone.some(({ title }) => title === "What fused kernels gain")).toBe(false);
+});
+
+test("a step after a load stands beside the others", () => {
+  const times = { kind: "samples" as const, seconds: around(0.015) };
+  const result = forwarded("forward=on dtype=f32", { sustained: { seconds: 60, times } });
+  const rows = report(result, []).tables.find(({ title }) => title === "Whole models, run")?.rows;
+  const row = rows?.find(([, , , figure]) => figure?.text.startsWith("TPOT, after"));
+  expect(row?.slice(3, 5).map(({ text }) => text.split(" (")[0])).toEqual([
+    "TPOT, after 60.0 s of writing",
+    "15.0 ms",
+  ]);
 });

@@ -1,9 +1,11 @@
 import { attentionFaults } from "./attention";
+import { cacheFaults } from "./cache";
 import { type Fault, faultsOf } from "./fault";
 import { matmulFaults } from "./matmul";
 import { matrixFaults } from "./matrix";
 import { matvecFaults } from "./matvec";
 import { probeFaults } from "./probes";
+import { trainingFaults } from "./training";
 import { transformerFaults } from "./transformer";
 
 export { type Fault, plant, removeFaults, suffers } from "./fault";
@@ -14,5 +16,7 @@ export const faults: readonly Fault[] = faultsOf([
   ...matvecFaults,
   ...attentionFaults,
   ...transformerFaults,
+  ...cacheFaults,
+  ...trainingFaults,
   ...probeFaults,
 ]);
