@@ -57,8 +57,16 @@ export const cacheFaults: readonly FaultGroup[] = [
       ["scales swapped", "vec2f(top, next)", "vec2f(next, top)"],
       ["a scale of fewer steps", "four / max(top, 1e-30)", "four / max(top, 1e-30) * 0.992"],
       ["not rounded to the nearest", "pack4x8snorm(four /", "pack4x8snorm(-vec4f(0.5 / 127) + four /"],
-      ["a thread's own numbers, not its word's", "finished[own + 2u * unit + 1u]", "finished[own + 2u * unit]"],
-      ["values turned as well", "select(low, turned_low, head < turned)", "select(low, turned_low, head < 1000u)"],
+      [
+        "a thread's own numbers, not its word's",
+        "finished[own + 2u * unit + 1u]",
+        "finished[own + 2u * unit]",
+      ],
+      [
+        "values turned as well",
+        "select(low, turned_low, head < turned)",
+        "select(low, turned_low, head < 1000u)",
+      ],
       ["half a block's largest", "i < first + 16u", "i < first + 8u"],
       ["scales of unpadded rows", "place * SCALE_WORDS", "place * 1u"],
       [
