@@ -46,7 +46,7 @@ const instances = [
 const gpu: TestProjectConfiguration = {
   extends: true,
   // Found only when the first test that imports it runs, it would make Vite reload that test.
-  optimizeDeps: { include: ["onnxruntime-web/wasm"] },
+  optimizeDeps: { include: ["onnxruntime-web/wasm", "@jax-js/jax"] },
   test: {
     name: "gpu",
     include: ["tests/gpu/**/*.test.ts"],

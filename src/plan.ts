@@ -75,6 +75,8 @@ export const planSchema = v.strictObject({
   kv: v.pipe(v.array(v.picklist(kvWords)), v.minLength(1), v.maxLength(4)),
   /** Whether whole models are run with kernels that do several things at once, without, or both. */
   fused: v.pipe(v.array(v.boolean()), v.minLength(1), v.maxLength(2)),
+  /** Whether the models are trained as well, last of all. */
+  train: v.boolean(),
 });
 
 export type Plan = v.InferOutput<typeof planSchema>;
@@ -94,6 +96,7 @@ const standard: Plan = {
   forward: false,
   kv: ["auto"],
   fused: [true],
+  train: false,
 };
 
 /** What a preset stands for when no other word is given; presets also set how long each cell is measured. */
@@ -169,6 +172,7 @@ const words: Readonly<Record<string, (list: string[]) => Partial<Plan>>> = {
   memory: ([one = ""]) => ({ memory: bytes(one) }),
   forward: ([one = ""]) => ({ forward: name("value of forward", switches, one) === "on" }),
   kv: (list) => ({ kv: each(list, (given) => name("type of KV cache", kvWords, given)) }),
+  train: ([one = ""]) => ({ train: name("value of train", switches, one) === "on" }),
   fused: (list) => ({ fused: each(list, (given) => name("value of fused", switches, given) === "on") }),
 };
 
@@ -202,6 +206,7 @@ function validate(plan: Plan): Plan {
   if (plan.model.length > 0 && plan.pp.length + plan.tg.length === 0)
     throw new BadWord("pp=0 tg=0: nothing to measure");
   if (plan.forward && plan.model.length === 0) throw new BadWord("forward=on: there is no model to run");
+  if (plan.train && plan.model.length === 0) throw new BadWord("train=on: there is no model to train");
   const count = plan.model.length * plan.depth.length * (plan.pp.length + plan.tg.length * plan.batch.length);
   if (count > 64) throw new BadWord(`this plan multiplies to ${count} workloads; 64 at most`);
   const runs = Math.max(1, plan.pp.length) * Math.max(1, plan.tg.length) * plan.batch.length;
@@ -209,6 +214,9 @@ function validate(plan: Plan): Plan {
   const whole = plan.model.length * plan.dtype.length * plan.depth.length * runs * ways;
   if (plan.forward && whole > 64)
     throw new BadWord(`forward=on: this plan multiplies to ${whole} runs of whole models; 64 at most`);
+  const trained = plan.model.length * plan.dtype.length * Math.max(1, plan.pp.length) * plan.batch.length;
+  if (plan.train && trained > 64)
+    throw new BadWord(`train=on: this plan multiplies to ${trained} models to train; 64 at most`);
   return plan;
 }
 
@@ -272,6 +280,7 @@ export function planPairs(plan: Plan): [string, string][] {
   if (plan.forward) pairs.push(["forward", "on"]);
   list("kv", plan.kv, base.kv);
   list("fused", plan.fused.map(switchWord), base.fused.map(switchWord));
+  if (plan.train) pairs.push(["train", "on"]);
   return pairs;
 }
 

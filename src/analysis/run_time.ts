@@ -7,6 +7,7 @@ import { type AnyCall, type Call, kernelOf, workOf } from "../kernels";
 import { type DType, dtypes, weightBytes } from "../kernels/elements";
 import { probesOf } from "../kernels/probes";
 import type { Result } from "../result";
+import { type TrainingCase, trainingCases, trainingSeconds } from "../training_result";
 import {
   callName,
   decode,
@@ -16,6 +17,7 @@ import {
   prefill,
   type Workload,
   whyNoForward,
+  whyNoTraining,
 } from "../workloads";
 import type { Estimate } from "./estimate";
 import { measuredRoof, type Roof, rooflineSeconds } from "./roofline";
@@ -41,7 +43,7 @@ export function speedOf(result: Result): DeviceSpeed | undefined {
 }
 
 /** What a run spends its time on. */
-export const runParts = ["instruments", "roofs", "kernels", "tuning", "whole models"] as const;
+export const runParts = ["instruments", "roofs", "kernels", "tuning", "whole models", "training"] as const;
 export type RunPart = (typeof runParts)[number];
 
 /** Seconds at least and at most. */
@@ -157,6 +159,18 @@ function wholeModel(given: ForwardCase, roof: Roof, speed: DeviceSpeed, plan: Re
   return sum([setUp, first, second, span(plan.sustain, plan.sustain)]);
 }
 
+/** Whether there is something to train: small models in f32. */
+function isTrained({ model, dtype }: TrainingCase): boolean {
+  const config = knownModel(model);
+  return dtype === "f32" && config !== undefined && whyNoTraining(config) === undefined;
+}
+
+/** Making a model ready, two steps before those that count, and those: at least three, however long they take. */
+function trainingOf(plan: Result["plan"]): Span {
+  const seconds = trainingSeconds[plan.preset];
+  return sum([SETTING_UP_MODEL, span(seconds / 2, 2 * seconds + 5)]);
+}
+
 /**
  * The time that a plan will take on a device of this speed; undefined where the speed is not known, or not in a type of the plan.
  * `workloads` are those of the plan. `tuned`: its kernels are known from before, and nothing is searched for.
@@ -191,7 +205,10 @@ export function runTime(
   const wholes = cases.map((each) => wholeModel(each, speed.roofs[each.dtype]!, speed, plan));
   // Whole models search for what the cells have not: gate and up in one kernel.
   const further = effort.search ? new Set(cases.map(({ dtype }) => dtype)).size : 0;
-  const search = scaled(searchOf(effort), tuned ? 0 : searches.size + further);
+  const trained = trainingCases(plan).filter(isTrained);
+  // Products of either way back, and attention's.
+  const backwards = effort.search && trained.length > 0 ? 6 : 0;
+  const search = scaled(searchOf(effort), tuned ? 0 : searches.size + further + backwards);
   const parts: readonly (readonly [RunPart, Span])[] = [
     ["instruments", INSTRUMENTS],
     [
@@ -201,6 +218,7 @@ export function runTime(
     ["kernels", sum(cells)],
     ["tuning", search],
     ["whole models", sum(wholes)],
+    ["training", sum(trained.map(() => trainingOf(plan)))],
   ];
   return {
     seconds: estimate(sum(parts.map(([, each]) => each))),

@@ -15,6 +15,7 @@ import { keepSpeed } from "./device_speed";
 import { download } from "./download";
 import { inspect, type Run, runSelfTest } from "./engine_client";
 import { PATIENCE_SECONDS } from "./heartbeat";
+import { nothingUnderWay } from "./interruption";
 import { startKeptRun } from "./kept_run";
 import { keepTunings, noTunings, placeOf } from "./known_tunings";
 import { type Actions, type Environment, type Mishaps, noMishaps, type State } from "./state";
@@ -76,8 +77,7 @@ async function start(
       total: 1,
       elapsedSeconds: 0,
       etaSeconds: null,
-      cell: null,
-      forward: null,
+      ...nothingUnderWay,
     },
     mishaps: { ...noMishaps, hidden: isHidden() },
     // A run that was cut short gives way to this one.

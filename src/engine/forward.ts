@@ -89,8 +89,8 @@ interface Context {
 }
 
 /** What a stage binds: its uniform, and the operands or scratch of these names. */
-function bindGroup(
-  { gpu, bufferOf }: Context,
+export function bindGroup(
+  { gpu, bufferOf }: Pick<Context, "gpu" | "bufferOf">,
   { call, dtype, choice, uniform, binds: bound, label }: PlannedDispatch,
   binds: readonly string[],
   pipeline: GPUComputePipeline,

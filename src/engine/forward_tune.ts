@@ -22,7 +22,12 @@ const TUNING_BYTES = 2 ** 26;
 const MOST_STREAMED = TUNING_BYTES / 4;
 
 /** What is worth a search beyond the starts: nearly all time is spent there. */
-const SEARCHED: ReadonlySet<string> = new Set(["matmul", "matvec", "swiglu", "attention", "attention_q8_0"]);
+const SEARCHED: ReadonlySet<string> = new Set([
+  ...["matmul", "matvec", "swiglu", "attention", "attention_q8_0"],
+  ...["matmul_nn", "matmul_tn", "attention_dq", "attention_dkv"],
+]);
+
+export const isSearched = ({ kernel }: AnyCall): boolean => SEARCHED.has(kernel);
 
 const bytesStreamed = ({ kernel, shape }: AnyCall, dtype: DType): number =>
   kernelOf(kernel)
@@ -46,7 +51,7 @@ function small(call: AnyCall, dtype: DType): AnyCall {
 export async function tuneForward(
   gpu: Gpu,
   timer: Timer,
-  passes: readonly ForwardPass[],
+  passes: readonly Pick<ForwardPass, "dispatches">[],
   { seconds, note = () => {} }: { readonly seconds: number; readonly note?: (label: string) => void },
 ): Promise<{ choose: Choose; records: TuningRecord[] }> {
   const found = new Map<string, Choice>();
@@ -75,7 +80,7 @@ export async function tuneForward(
         note(`choosing ${key}`);
         const { choice, record } = await tune(gpu, timer, weights, call, dtype, {
           from,
-          seconds: SEARCHED.has(call.kernel) ? seconds : 0,
+          seconds: isSearched(call) ? seconds : 0,
         });
         found.set(key, choice);
         records.push(record);

@@ -22,7 +22,7 @@ import {
   whyNoCache,
   whyNoForward,
 } from "../workloads";
-import { unsupported } from "./device";
+import { type Gpu, unsupported } from "./device";
 import { efforts } from "./effort";
 import type { ForwardAmount, ForwardMeasurement, ForwardRun } from "./forward_measurement";
 import { type Choose, firstFitting } from "./forward_plan";
@@ -95,13 +95,13 @@ export function amountFor(
   return more ? amount : undefined;
 }
 
-/** The choices that this run has found for its kernels, and what is searched for beside them. */
-async function chooseFor(session: Session, result: Result, run: ForwardRun): Promise<Choose> {
-  const { gpu, timer } = session;
-  const known = (...[call, dtype]: Parameters<Choose>): Choice | undefined => {
+/** What a run has found or known for kernels of a call's class, where it suits the call too. */
+export const knownChoice =
+  (gpu: Gpu, { tunings }: Pick<Result, "tunings">) =>
+  (...[call, dtype]: Parameters<Choose>): Choice | undefined => {
     const kernel = kernelOf(call.kernel);
     const shapeClass = kernel.shapeClass(call.shape);
-    return result.tunings.flatMap((each) =>
+    return tunings.flatMap((each) =>
       each.kernel === call.kernel &&
       each.dtype === dtype &&
       each.shapeClass === shapeClass &&
@@ -111,6 +111,11 @@ async function chooseFor(session: Session, result: Result, run: ForwardRun): Pro
         : [],
     )[0];
   };
+
+/** The choices that this run has found for its kernels, and what is searched for beside them. */
+async function chooseFor(session: Session, result: Result, run: ForwardRun): Promise<Choose> {
+  const { gpu, timer } = session;
+  const known = knownChoice(gpu, result);
   const effort = efforts[result.plan.preset];
   let others: Choose = firstFitting(gpu);
   if (effort.search) {

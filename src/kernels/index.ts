@@ -1,23 +1,31 @@
 // The list of kernels. A kernel's name is its key here; kernels that differ in little share a file.
 
+import { adamw } from "./adamw";
 import { attention, attention_q8_0 } from "./attention";
+import { attention_dkv, attention_dq, attention_stats } from "./attention_backward";
 import { copy } from "./copy";
+import { cross_entropy, cross_entropy_backward } from "./cross_entropy";
 import { dot } from "./dot";
 import type { DType } from "./elements";
 import { add, gelu_mul, silu_mul } from "./elementwise";
 import { embed, scaled_embed } from "./embed";
+import { add_embed_backward, embed_backward } from "./embed_backward";
 import { empty } from "./empty";
 import { fill } from "./fill";
 import { fma } from "./fma";
 import type { Kernel, Work } from "./kernel";
 import { matmul } from "./matmul";
+import { matmul_nn, matmul_tn } from "./matmul_outer";
 import { matvec } from "./matvec";
 import { mma } from "./mma";
 import { read } from "./read";
 import { reread } from "./reread";
 import { add_rms_norm, rms_norm } from "./rms_norm";
+import { add_rms_norm_backward, column_sum, rms_norm_backward } from "./rms_norm_backward";
 import { norm_rope, norm_rope_q8_0, rope, rope_q8_0 } from "./rope";
+import { rope_backward } from "./rope_backward";
 import { argmax, sample } from "./sampling";
+import { silu_mul_backward } from "./silu_mul_backward";
 import { swiglu } from "./swiglu";
 
 export const kernels = {
@@ -39,6 +47,21 @@ export const kernels = {
   add,
   argmax,
   sample,
+  cross_entropy,
+  cross_entropy_backward,
+  matmul_nn,
+  matmul_tn,
+  rms_norm_backward,
+  add_rms_norm_backward,
+  column_sum,
+  silu_mul_backward,
+  attention_stats,
+  attention_dq,
+  attention_dkv,
+  rope_backward,
+  embed_backward,
+  add_embed_backward,
+  adamw,
   fma,
   dot,
   mma,

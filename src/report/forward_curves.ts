@@ -4,7 +4,7 @@ import { type Estimate, rateOf } from "../analysis/estimate";
 import type { WholeModel } from "../analysis/forward";
 import { type BatchFrontier, batchFrontiers, depthSeries } from "../analysis/forward_series";
 import { forwardId } from "../forward_result";
-import { duration, memory, type ScaleOf, sampled, seconds, significant, tokenRate } from "../units";
+import { duration, memory, type ScaleOf, sampled, seconds, tokenRate } from "../units";
 import { texts } from "./forward_tables";
 import type { Cell, Lines, Table } from "./report_types";
 
@@ -41,7 +41,7 @@ function depthCurve(series: readonly WholeModel[]): Curve {
     y: drawn(estimate.value / factor),
     low: drawn(estimate.low / factor),
     high: drawn(estimate.high / factor),
-    label: `depth ${significant(whole.run.depth)}: ${sampled(estimate, seconds)} ${what}`,
+    label: `depth ${whole.run.depth}: ${sampled(estimate, seconds)} ${what}`,
   });
   const bound = (whole: WholeModel, what: string, value: number | undefined) =>
     value === undefined ? [] : [at(whole, what, { value, low: value, high: value })];

@@ -10,7 +10,7 @@ import {
   whatWouldFit,
 } from "../analysis/model_fit";
 import type { RunTime } from "../analysis/run_time";
-import { duration, memory, significant } from "../units";
+import { duration, memory } from "../units";
 import type { Cell, Table } from "./report_types";
 import { cell } from "./wording";
 
@@ -29,7 +29,7 @@ export function fitText(fit: ModelFit): string {
 /** One model in one type and, where it is not whole, what would be. */
 export function fitSentence(fit: ModelFit, device?: FitDevice): string {
   const { model, dtype, weights, cache, problem } = fit;
-  const takes = `${model} ${dtype}: ${memory(weights)} of weights, ${memory(cache)} of KV cache for ${fit.batch} × ${significant(contextOf(fit))} tokens`;
+  const takes = `${model} ${dtype}: ${memory(weights)} of weights, ${memory(cache)} of KV cache for ${fit.batch} × ${contextOf(fit)} tokens`;
   if (isWhole(fit)) return `${takes}; fits memory=${memoryWord(fit.memory)}.`;
   const instead = whatWouldFit(fit, device);
   const others = instead.models.map((each) => `${each.model} ${each.dtype}`);
@@ -87,7 +87,7 @@ export function fitTable(
   return {
     title: "What fits, and how long it takes",
     note:
-      `Each model whole, ${question.batch} × ${significant(contextOf({ ...question, dtype: "f32" }))} tokens, weights within memory=${memoryWord(question.memory)}. ` +
+      `Each model whole, ${question.batch} × ${contextOf({ ...question, dtype: "f32" })} tokens, weights within memory=${memoryWord(question.memory)}. ` +
       "The KV cache comes on top. WebGPU tells limits of single buffers, and not how much memory there is. Times are predicted from the roofs of an earlier run on this device.",
     columns: ["model", "type", "weights", "KV cache", "fits", "time of the run"],
     rows: fits.map(row),

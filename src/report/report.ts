@@ -5,6 +5,7 @@ import { shareOf } from "../analysis/estimate";
 import { type WholeModel, wholeModels, wholeOf } from "../analysis/forward";
 import { throughputs } from "../analysis/throughput";
 import { tokenTime } from "../analysis/token_time";
+import { sideBySide, trainedModels } from "../analysis/training";
 import type { Chip } from "../chips/chip";
 import type { Result } from "../result";
 import { byteRate, duration, estimated, flopRate, type ScaleOf, sampled, share, tokenRate } from "../units";
@@ -20,6 +21,7 @@ import { otherModelsTable, ownChecksTable } from "./other_models";
 import type { Headline, Report } from "./report_types";
 import { rooflines } from "./roofline_chart";
 import { breakdownTable, divisionTable, tokenTimeCharts } from "./token_time_tables";
+import { sideBySideTable, trainingMemoryTable, trainingPhasesTable } from "./training_tables";
 import { type Complete, rateOfInterest } from "./wording";
 
 /** Of a kernel, whose main figure is the rate that binds it: the other one. */
@@ -89,6 +91,7 @@ export function report(result: Result, chips: readonly Chip[]): Report {
   const complete = all.filter((each) => each.complete);
   const whole = wholeModels(result, all);
   const times = whole.map((each) => tokenTime(each, result.instruments?.dispatchCost));
+  const trained = trainedModels(result);
   const comparisons = measuredWorkloads(complete).map((group) => comparison(result, group, chips));
   return {
     title: deviceName(result),
@@ -103,6 +106,9 @@ export function report(result: Result, chips: readonly Chip[]): Report {
       breakdownTable(whole),
       fusionTable(whole),
       wholeMemoryTable(whole),
+      sideBySideTable(result, sideBySide(trained, whole, all)),
+      trainingPhasesTable(trained),
+      trainingMemoryTable(trained),
       otherModelsTable(result),
       ownChecksTable(result),
       roofTable(result),

@@ -99,11 +99,11 @@ function divisionRows(time: TokenTime): Cell[][] {
 
 const DIVISION = "Where a token's time goes";
 
-/** Each run's step divided into what it is spent on; undefined where nothing was run whole. */
-export function divisionTable(times: readonly TokenTime[]): Table | undefined {
+/** Each run's step divided into what it is spent on; undefined where nothing was run whole. `of` is the model, where there is one. */
+export function divisionTable(times: readonly TokenTime[], of = ""): Table | undefined {
   if (times.length === 0) return undefined;
   return {
-    title: DIVISION,
+    title: `${DIVISION}${of}`,
     note:
       "A step of decode for all its sequences. Kernels are those of one step with each dispatch in a pass of its own, timed by the GPU; " +
       "what the step takes beyond them is dispatches and gaps. Such passes cost time: where they add up to more than a step, they are scaled down to it, " +
@@ -131,11 +131,11 @@ const breakdownRows = (whole: WholeModel): Cell[][] =>
   });
 
 /** Where the time of each model's step goes, kernel by kernel; undefined where no GPU clock told. */
-export function breakdownTable(whole: readonly WholeModel[]): Table | undefined {
+export function breakdownTable(whole: readonly WholeModel[], of = ""): Table | undefined {
   const rows = whole.flatMap(breakdownRows);
   if (rows.length === 0) return undefined;
   return {
-    title: `${DIVISION}, kernel by kernel`,
+    title: `${DIVISION}, kernel by kernel${of}`,
     note:
       "One step of decode with each dispatch in a pass of its own, timed by the GPU: passes cost time, so the sum is more than a step takes, and the " +
       "shares, of all kernels together, are what counts. In each layer: the time over the layers, of what every layer has.",
@@ -236,7 +236,13 @@ export function tokenTimeCharts(times: readonly TokenTime[]): { chart: Groups; t
       name: kindNames[kind],
       of: ({ parts }: TokenTime) => parts.find((part) => part.kind === kind)?.seconds,
     }));
-    const [division, kernels] = [divisionTable(own), breakdownTable(own.map(({ whole }) => whole))];
+    const [division, kernels] = [
+      divisionTable(own, `: ${model}`),
+      breakdownTable(
+        own.map(({ whole }) => whole),
+        `: ${model}`,
+      ),
+    ];
     const clocked = own.filter((time) => time.kernels !== undefined);
     return [
       ...(division === undefined

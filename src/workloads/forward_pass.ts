@@ -54,9 +54,9 @@ export interface ForwardOptions {
 export type TensorRole = "matrix" | "vector" | "table" | "cache" | "state" | "activations";
 
 /** A named piece of memory. Two calls that name the same tensor mean the same memory. */
-export interface Tensor {
+export interface Tensor<Role = TensorRole> {
   readonly name: string;
-  readonly role: TensorRole;
+  readonly role: Role;
   readonly rows: number;
   readonly columns: number;
   readonly element: Operand["element"];
@@ -108,7 +108,7 @@ const ofCache: ReadonlySet<string> = new Set([
   "attention_q8_0",
 ]);
 
-const roleOf = (name: string): TensorRole => {
+export const forwardRole = (name: string): TensorRole => {
   if (/^layers\.\d+\.(k|v|kv|kv\.scales)$/.test(name)) return "cache";
   if (/proj|embed_tokens|lm_head/.test(name)) return "matrix";
   if (/norm$|bias$|norms$/.test(name) && name !== "normed") return "vector";
@@ -117,11 +117,14 @@ const roleOf = (name: string): TensorRole => {
 };
 
 /**
- * Collects calls in one type, and what they say about the tensors they name. Those that write or read the KV cache are
- * in the type `stored`.
+ * Collects the calls of a forward pass in one type, and what they say about the tensors they name. Those that write or
+ * read the KV cache are in the type `stored`.
  */
-export function collector(dtype: DType, stored: DType = dtype) {
-  const tensors = new Map<string, Tensor>();
+export const collector = (dtype: DType, stored: DType = dtype) => collectorOf(dtype, stored, forwardRole);
+
+/** The same for tensors of other roles. */
+export function collectorOf<Role>(dtype: DType, stored: DType, roleOf: (name: string) => Role) {
+  const tensors = new Map<string, Tensor<Role>>();
   const dispatches: Dispatch[] = [];
   return {
     tensors,

@@ -19,4 +19,7 @@ export { kvCacheBytes } from "./kv_cache";
 export * from "./model";
 export { prefill, prefillId } from "./prefill";
 export { inverseFrequencies, localFrequencies, ropeAngles } from "./rope_angles";
+export { gradientOf, trainedTensors, training } from "./training";
+export * from "./training_pass";
+export { trainingWork } from "./training_work";
 export * from "./workload";

@@ -41,8 +41,9 @@ async function measured(plan: Plan, tunings: readonly KnownTuning[], options: Op
 }
 
 /** What the outcomes of the plan's own calls come down to. */
-function verdict({ outcomes, forwards, completion, workloads }: Result): ExitCode {
-  if (completion.status === "partial" || [...outcomes, ...forwards].some(({ status }) => status === "failed"))
+function verdict({ outcomes, forwards, trainings, completion, workloads }: Result): ExitCode {
+  const all = [...outcomes, ...forwards, ...trainings];
+  if (completion.status === "partial" || all.some(({ status }) => status === "failed"))
     return ExitCode.failed;
   const asked = workloads.some(({ steps }) => steps.length > 0);
   const skippedAll = outcomes.every(({ status }) => status === "skipped");

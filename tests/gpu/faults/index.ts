@@ -5,6 +5,7 @@ import { matmulFaults } from "./matmul";
 import { matrixFaults } from "./matrix";
 import { matvecFaults } from "./matvec";
 import { probeFaults } from "./probes";
+import { trainingFaults } from "./training";
 import { transformerFaults } from "./transformer";
 
 export { type Fault, plant, removeFaults, suffers } from "./fault";
@@ -16,5 +17,6 @@ export const faults: readonly Fault[] = faultsOf([
   ...attentionFaults,
   ...transformerFaults,
   ...cacheFaults,
+  ...trainingFaults,
   ...probeFaults,
 ]);
