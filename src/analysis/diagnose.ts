@@ -25,10 +25,10 @@ const ABOVE_ROOF = 1.05;
 
 const nameOf = ({ call, dtype }: Measurement) => `${callName(call)} ${dtype}`;
 
-const names = (measurements: readonly Measurement[]) => {
-  const [first, ...others] = measurements.map(nameOf);
-  return others.length === 0 ? first : `${first} and ${others.length} more`;
-};
+const listed = ([first, ...others]: readonly string[]) =>
+  others.length === 0 ? first : `${first} and ${others.length} more`;
+
+const names = (measurements: readonly Measurement[]) => listed(measurements.map(nameOf));
 
 /** Small shares to a digit: 12 -> "12 %". */
 const percentOf = (share: number) => `${Math.round(100 * share)} %`;
@@ -112,13 +112,10 @@ function wholes({ forwards, plan }: Result): Finding[] {
         (each) =>
           `${forwardName(each)}: ${each.residentLayers} of ${each.ofLayers} layers in memory took turns (memory=${Math.round(plan.memory / 2 ** 20)}MiB): a cache may keep what a whole model would read from memory.`,
       ),
-    ...short.map(
-      (each) =>
-        `${forwardName(each)} wrote ${each.decode.steps} of ${each.generate} tokens: there was no time for more.`,
-    ),
-    ...hidden.map(
-      (each) => `The page was hidden while ${forwardName(each)} ran: browsers slow hidden pages down.`,
-    ),
+    short.length > 0 &&
+      `There was no time to write all tokens: ${listed(short.map((each) => `${forwardName(each)} wrote ${each.decode.steps} of ${each.generate}`))}.`,
+    hidden.length > 0 &&
+      `The page was hidden while ${listed(hidden.map(forwardName))} ran: browsers slow hidden pages down.`,
   ];
 }
 
