@@ -140,12 +140,12 @@ const cachesOf = ({ kv }: Plan, dtype: DType): CacheType[] => [
   ...new Set(kv.map((word) => (word === "auto" ? cacheOf[dtype] : word))),
 ];
 
-/** Every whole model that a plan asks for. Where it asks for no prompt or no answer, one token stands for it. */
-export function forwardCases(plan: Plan): ForwardCase[] {
+/** Every whole model that a plan asks for, or these instead of its own. Where it asks for no prompt or no answer, one token stands for it. */
+export function forwardCases(plan: Plan, models: readonly string[] = plan.model): ForwardCase[] {
   if (!plan.forward) return [];
   const orOne = (list: readonly number[]) => (list.length === 0 ? [1] : list);
   return plan.dtype.flatMap((dtype) =>
-    plan.model.flatMap((model) =>
+    models.flatMap((model) =>
       plan.depth.flatMap((depth) =>
         orOne(plan.pp).flatMap((prompt) =>
           orOne(plan.tg).flatMap((generate) =>

@@ -16,6 +16,8 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   effort: ["plan"],
   bounds: [],
   timing: ["bounds", "statistics"],
+  weight_files: ["workloads", "kernels", "bounds", "units"],
+  text_result: ["plan", "result", "kernels"],
   forward_result: ["plan", "workloads", "kernels", "timing", "bounds"],
   training_result: ["plan", "workloads", "forward_result", "timing", "bounds"],
   result: ["plan", "workloads", "result_migration", "forward_result", "training_result", "timing", "bounds"],
@@ -39,6 +41,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     "analysis",
     "result",
     "forward_result",
+    "text_result",
     "training_result",
     "timing",
     "statistics",
@@ -51,6 +54,8 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     "effort",
     "result",
     "forward_result",
+    "text_result",
+    "weight_files",
     "training_result",
     "timing",
     "tuning_records",
@@ -64,6 +69,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
 };
 const pure = [
   "names",
+  "weight_files",
   "bounds",
   "effort",
   "timing",

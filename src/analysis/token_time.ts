@@ -43,7 +43,7 @@ export function kindOf({
   label,
   kernel,
 }: Pick<BreakdownPart, "label" | "kernel">): "weights" | "attention" | "other" {
-  if (kernel === "attention") return "attention";
+  if (kernel === "attention" || kernel === "attention_q8_0") return "attention";
   return PRODUCTS.has(kernel) || /_proj$|^lm_head$/.test(label) ? "weights" : "other";
 }
 

@@ -3,6 +3,7 @@
 import type { Progress } from "../engine/run";
 import type { Plan } from "../plan";
 import type { Result } from "../result";
+import type { TextOrder, TextOutcome, TextProgress } from "../text_result";
 import type { Tunings } from "../tuning_records";
 import type { InspectOutcome, RunOutcome, SelfTestOutcome } from "./worker";
 
@@ -23,6 +24,10 @@ export interface Automation {
   inspect(): Promise<InspectOutcome>;
   /** Tests the instruments on work whose answer is known. */
   selfTest(): Promise<SelfTestOutcome>;
+  /** Writes a text with these files, or with those that were chosen on the page. */
+  writeText(order: TextOrder, files?: readonly File[]): Promise<TextOutcome>;
+  /** How far a text is; undefined when none is being written. */
+  textProgress: TextProgress | undefined;
   /** The last result that is shown. */
   result: Result | undefined;
   /**

@@ -48,7 +48,7 @@ export const hostInfo = (): HostInfo => ({
   logicalCores: navigator.hardwareConcurrency,
 });
 
-const startWorker = () =>
+export const startWorker = () =>
   new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name: "tokenroof" });
 
 const message = (error: unknown) => (error instanceof Error ? error.message : String(error));

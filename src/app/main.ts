@@ -7,6 +7,7 @@ import { defaultPlan, type Plan, parsePlan, parsePlanWords, planPairs, planSchem
 import { decodeLink, encodeLink } from "../report/link";
 import { report } from "../report/report";
 import type { Result } from "../result";
+import type { TextOrder, TextOutcome } from "../text_result";
 import { type KnownTuning, parseTunings, tuningsFile } from "../tuning_records";
 import { adviceFor } from "./advice";
 import type { AutomationOptions } from "./automation";
@@ -18,9 +19,18 @@ import { PATIENCE_SECONDS } from "./heartbeat";
 import { nothingUnderWay } from "./interruption";
 import { startKeptRun } from "./kept_run";
 import { keepTunings, noTunings, placeOf } from "./known_tunings";
-import { type Actions, type Environment, type Mishaps, noMishaps, type State } from "./state";
+import {
+  type Actions,
+  type Environment,
+  type Mishaps,
+  noMishaps,
+  noText,
+  type State,
+  type TextState,
+} from "./state";
+import { startText, type TextRun, topFiles } from "./text_client";
 import { page } from "./views/page";
-import type { RunOutcome } from "./worker";
+import type { NamedFile, RunOutcome } from "./worker";
 
 const root = document.querySelector<HTMLElement>("#app");
 if (root === null) throw new Error("index.html has no #app");
@@ -34,11 +44,13 @@ let state: State = {
   mishaps: noMishaps,
   interrupted: undefined,
   selfTest: { kind: "none" },
+  text: noText,
   tunings: noTunings,
   shown: undefined,
   link: undefined,
 };
 let running: Run | undefined;
+let writing: TextRun | undefined;
 const tuningKeeper = keepTunings((tunings) => update({ tunings }));
 
 function update(changes: Partial<State>): void {
@@ -66,6 +78,7 @@ async function start(
   { earlier, tunings = tuningKeeper.now.all }: StartOptions = {},
 ): Promise<RunOutcome> {
   running?.cancel("another run was started");
+  writing?.cancel();
   history.replaceState(null, "", address(plan));
   update({
     plan,
@@ -132,6 +145,34 @@ function address(plan: Plan): string {
   return pairs.length === 0 ? location.pathname : `?${pairs.join("&")}`;
 }
 
+const setText = (changes: Partial<TextState>) => update({ text: { ...state.text, ...changes } });
+
+/** Writes a text, and shows it as it comes. One that is being written is ended first. */
+async function writeText(order: TextOrder, files: readonly NamedFile[]): Promise<TextOutcome> {
+  writing?.cancel();
+  setText({
+    outcome: undefined,
+    progress: { stage: "reading the files", dtype: null, done: 0, total: 1, text: "" },
+  });
+  const ifWriting = (then: () => void) => {
+    if (writing === text) then();
+  };
+  const text = startText(order, files, (progress) =>
+    ifWriting(() => {
+      window.tokenroof.textProgress = progress;
+      setText({ progress });
+    }),
+  );
+  writing = text;
+  const outcome = await text.outcome;
+  ifWriting(() => {
+    writing = undefined;
+    window.tokenroof.textProgress = undefined;
+    setText({ progress: undefined, outcome });
+  });
+  return outcome;
+}
+
 const actions: Actions = {
   run() {
     if (state.planned && state.progress === undefined) void start(state.plan);
@@ -146,6 +187,21 @@ const actions: Actions = {
         : { kind: "failed", problem: `The self-test failed: ${outcome.problem}` },
     });
   },
+  setText,
+  write() {
+    const { files, prompt, dtype, most, memory } = state.text;
+    if (writing !== undefined || state.progress !== undefined || files.length === 0) return;
+    const order: TextOrder = {
+      name: files[0]?.folder ?? null,
+      prompt,
+      dtypes: dtype === "" ? [] : [dtype],
+      most: most.trim() === "" ? null : Number(most),
+      memory: memory * 2 ** 30,
+      measure: null,
+    };
+    void writeText(order, files);
+  },
+  cancelText: () => writing?.cancel(),
   resume() {
     const { interrupted } = state;
     if (interrupted !== undefined) void start(interrupted.result.plan, { earlier: interrupted });
@@ -240,6 +296,8 @@ window.tokenroof = {
   inspect,
   selfTest: () => runSelfTest(() => {}),
   patienceSeconds: PATIENCE_SECONDS,
+  writeText: (order, files) => writeText(order, files === undefined ? state.text.files : topFiles(files)),
+  textProgress: undefined,
   result: undefined,
   progress: undefined,
 };

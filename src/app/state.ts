@@ -2,12 +2,15 @@
 
 import type { Progress } from "../engine/run";
 import type { SelfTest } from "../engine/self_test";
+import type { DType } from "../kernels/elements";
 import type { Plan } from "../plan";
 import type { Report } from "../report/report_types";
 import type { DeviceInfo, Result } from "../result";
+import { defaultPrompt, type TextOutcome, type TextProgress } from "../text_result";
 import type { Advice } from "./advice";
 import type { Interrupted } from "./crash_marker";
 import type { KnownTunings } from "./known_tunings";
+import type { NamedFile } from "./worker";
 
 /** Whether this browser can measure. */
 export type Environment =
@@ -44,6 +47,30 @@ export type SelfTestState =
   | { readonly kind: "done"; readonly test: SelfTest }
   | { readonly kind: "failed"; readonly problem: string };
 
+/** A text with the user's own weights. */
+export interface TextState {
+  readonly files: readonly NamedFile[];
+  readonly prompt: string;
+  /** A type, or empty for what is closest to the files. */
+  readonly dtype: DType | "";
+  /** Tokens to write at most, as typed; empty for as many as are usual. */
+  readonly most: string;
+  /** GiB of GPU memory for weights. */
+  readonly memory: number;
+  readonly progress: TextProgress | undefined;
+  readonly outcome: TextOutcome | undefined;
+}
+
+export const noText: TextState = {
+  files: [],
+  prompt: defaultPrompt,
+  dtype: "",
+  most: "",
+  memory: 1,
+  progress: undefined,
+  outcome: undefined,
+};
+
 export interface State {
   readonly plan: Plan;
   /** One line about what is wrong with the address, a setting or a link. */
@@ -57,6 +84,7 @@ export interface State {
   /** A run that was cut short, until something else is done. */
   readonly interrupted: Interrupted | undefined;
   readonly selfTest: SelfTestState;
+  readonly text: TextState;
   readonly tunings: KnownTunings;
   readonly shown: Shown | undefined;
   /** The link of the shown result once it was asked for, and whether it is in the clipboard. */
@@ -68,6 +96,10 @@ export interface Actions {
   run(): void;
   cancel(): void;
   testInstruments(): void;
+  setText(changes: Partial<Pick<TextState, "files" | "prompt" | "dtype" | "most" | "memory">>): void;
+  /** Writes a text with the chosen files. */
+  write(): void;
+  cancelText(): void;
   /** Goes on with the run that was cut short. */
   resume(): void;
   /** Shows what that run has measured. */

@@ -8,6 +8,7 @@ import { type Progress, run } from "../engine/run";
 import type { SelfTest } from "../engine/self_test";
 import type { Plan } from "../plan";
 import type { DeviceInfo, HostInfo, Result } from "../result";
+import type { TextOrder, TextOutcome } from "../text_result";
 import type { KnownTuning } from "../tuning_records";
 import { beat } from "./heartbeat";
 import { pageVisibility } from "./page_visibility";
@@ -29,6 +30,14 @@ export interface Order {
   readonly earlier: Result | undefined;
   /** Tunings known beforehand, of any device. */
   readonly tunings: readonly KnownTuning[];
+}
+
+/** A file of the user's, by its name without folders. */
+export interface NamedFile {
+  readonly name: string;
+  readonly file: Blob;
+  /** The name of the folder that was chosen, where one was. */
+  readonly folder: string | null;
 }
 
 const visibility = pageVisibility();
@@ -80,6 +89,25 @@ const engine = {
         return { ok: false, problem: error instanceof Error ? error.message : String(error) };
       }
     }),
+
+  /** Writes a text with weights from files, which stay where they are: only what is needed of them is read. */
+  writeText(
+    order: TextOrder,
+    files: readonly NamedFile[],
+    info: HostInfo,
+    port: MessagePort,
+  ): Promise<TextOutcome> {
+    const outcome = onHost(info, async (host): Promise<TextOutcome> => {
+      // Loaded when somebody asks for it.
+      const [{ writeText }, { blobSource }] = await Promise.all([
+        import("../engine/text"),
+        import("../weight_files/byte_source"),
+      ]);
+      const sources = new Map(files.map(({ name, file }) => [name, blobSource(name, file)]));
+      return writeText(host, sources, order, (progress) => port.postMessage(progress));
+    });
+    return outcome.then((each) => (each.ok || "fault" in each ? each : { ...each, fault: "none" }));
+  },
 
   setHidden: (hidden: boolean): void => visibility.set(hidden),
 };

@@ -7,6 +7,7 @@ import type { InspectOutcome, RunOutcome, SelfTestOutcome } from "../app/worker"
 import type { Progress } from "../engine/run";
 import type { Plan } from "../plan";
 import { unknownName } from "../plan";
+import type { TextOrder, TextOutcome, TextProgress } from "../text_result";
 import { type KnownTuning, tuningsFile } from "../tuning_records";
 import { browserNames, type FoundBrowser, findBrowser, launchOptions } from "./browsers";
 import { Exit, ExitCode } from "./exit";
@@ -95,6 +96,41 @@ export function runInBrowser(
     }, 250);
     try {
       return await running;
+    } finally {
+      clearInterval(poll);
+    }
+  });
+}
+
+/** Writes a text with files of this machine: the browser opens them itself, and nothing is uploaded. */
+export function writeTextInBrowser(
+  choice: BrowserChoice,
+  paths: readonly string[],
+  order: TextOrder,
+  onProgress: (progress: TextProgress) => void,
+): Promise<TextOutcome> {
+  return withPage(choice, async (page) => {
+    const picker = page.locator("input[name=weights]");
+    const here = await picker.waitFor({ state: "attached" }).then(
+      () => true,
+      () => false,
+    );
+    if (!here) {
+      const about = await page.evaluate(() => window.tokenroof.inspect());
+      return {
+        ok: false,
+        fault: "none",
+        problem: about.ok ? "the page shows no picker of files" : about.problem,
+      };
+    }
+    await picker.setInputFiles([...paths]);
+    const writing = page.evaluate((given) => window.tokenroof.writeText(given), order);
+    const poll = setInterval(async () => {
+      const progress = await page.evaluate(() => window.tokenroof.textProgress).catch(() => undefined);
+      if (progress) onProgress(progress);
+    }, 250);
+    try {
+      return await writing;
     } finally {
       clearInterval(poll);
     }

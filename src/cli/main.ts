@@ -18,6 +18,9 @@ const usage = `tokenroof COMMAND [WORDS] [OPTIONS]
                        batch=1,8 dtype=f32,f16 kernel=matmul memory=2GiB preset=quick (lists multiply)
                          --browser chromium|chrome|msedge|firefox|PATH   --browser-arg ARG   --host browser|node
                          --out FILE   --tuning FILE   --format markdown|json|csv   --require-hardware
+  run --weights FOLDER|FILE [--prompt TEXT] [PLAN]
+                       a model from safetensors or GGUF files writes a text; dtype=, tg=, memory=, and with pp=, depth=, batch=,
+                       preset= or forward=on it is measured whole besides
   report FILE|LINK     print the report of a result     --format markdown|json|csv
   compare A B          is B faster than A? files or links; what differs is told first   --format markdown|json|csv
                          exit 1 where a cell of B is slower or fails, 4 where nothing can be told

@@ -9,10 +9,13 @@ import { NoDevice, openDevice } from "../engine/device";
 import { alwaysVisible, DEADLINE_SECONDS, type Host } from "../engine/host";
 import { type Progress, run } from "../engine/run";
 import { type SelfTest, selfTest } from "../engine/self_test";
+import { writeText } from "../engine/text";
 import type { MatrixUnit } from "../kernels/kernel";
 import type { Plan } from "../plan";
 import type { DeviceInfo, Result } from "../result";
+import type { TextOrder, TextOutcome, TextProgress } from "../text_result";
 import type { KnownTuning } from "../tuning_records";
+import type { WeightFiles } from "../weight_files/checkpoint";
 import { Exit, ExitCode } from "./exit";
 import { thisMachine } from "./machine";
 import { chooseDrivers, type Driver, manifestText, whyNoAdapter } from "./vulkan_driver";
@@ -128,6 +131,13 @@ export const runInNode = (
         run(plan, host, follow, { tunings }).then(resolve, reject);
       }),
   );
+
+/** Writes a text with files of this machine in this process. */
+export const writeTextInNode = (
+  files: WeightFiles,
+  order: TextOrder,
+  onProgress: (progress: TextProgress) => void,
+): Promise<TextOutcome> => onDawn((host) => writeText(host, files, order, onProgress));
 
 export interface NodeAdapter {
   readonly device: DeviceInfo;

@@ -13,6 +13,9 @@ export interface Options {
   readonly json: boolean;
   readonly page: string;
   readonly port: number;
+  /** Of `run`: a folder or file of weights, and what to write with them. */
+  readonly weights: string | undefined;
+  readonly prompt: string | undefined;
   /** Of `predict`, as they were given. */
   readonly prediction: PredictionOptions;
   /** Of `race`, as they were given. */
@@ -112,6 +115,8 @@ export function parseOptions(given: readonly string[]): { words: string[]; optio
         json: values.json,
         page: values.page,
         port: Number(values.port),
+        weights: values.weights,
+        prompt: values.prompt,
         prediction: {
           chip: values.chip,
           chipFile: values["chip-file"],

@@ -7,7 +7,7 @@ import { variantOf } from "../kernels/choices";
 import { decoder } from "../kernels/elements";
 import { bytesOf } from "../kernels/kernel";
 import { gridOf } from "../kernels/prelude";
-import type { ForwardOptions } from "../workloads";
+import type { ForwardOptions, Tensor } from "../workloads";
 import { type Gpu, guarded } from "./device";
 import {
   COUNTER,
@@ -172,6 +172,13 @@ function preparePass(
   };
 }
 
+/** Fills the tensors of a model. */
+export type FillWeights = (
+  gpu: Gpu,
+  tensors: readonly Tensor[],
+  bufferOf: (name: string) => GPUBuffer,
+) => Promise<ForwardWeights>;
+
 /**
  * Allocates exactly the plan's buffers, fills the weights and compiles every call. The same seed gives the same weights.
  * Throws where memory is short or a shader does not compile; nothing stays allocated then.
@@ -179,7 +186,7 @@ function preparePass(
 export async function prepareForward(
   gpu: Gpu,
   plan: ForwardPlan,
-  seed: number = gpu.freshSeed(),
+  from: number | FillWeights = gpu.freshSeed(),
 ): Promise<Forward> {
   const { device } = gpu;
   const [first] = plan.passes;
@@ -220,7 +227,10 @@ export async function prepareForward(
       }
     });
     const tensors = plan.buffers.flatMap(({ tensor }) => (tensor === undefined ? [] : [tensor]));
-    const weights = await fillForward(gpu, model, tensors, bufferOf, seed);
+    const weights =
+      typeof from === "number"
+        ? await fillForward(gpu, model, tensors, bufferOf, from)
+        : await from(gpu, tensors, bufferOf);
 
     const passes = await guarded(gpu, "preparing a forward pass", () =>
       plan.passes.map(({ options, dispatches }, at) =>

@@ -16,7 +16,7 @@ export interface Driver {
 }
 
 /** The dispatches of a pass in parts of so many layers each; the first and the last have what lies around them too. */
-function partsOf({ dispatches }: PreparedPass, layers: number): { from: number; to: number }[] {
+export function partsOf({ dispatches }: PreparedPass, layers: number): { from: number; to: number }[] {
   const starts = dispatches.flatMap(({ layer }, i) => {
     const begins = layer !== null && layer > 0 && layer !== dispatches[i - 1]?.layer;
     return i === 0 || (begins && layer % layers === 0) ? [i] : [];

@@ -9,7 +9,7 @@ import {
   layersWithin,
 } from "../workloads";
 import type { Gpu } from "./device";
-import { type Forward, type PreparedPass, prepareForward } from "./forward";
+import { type FillWeights, type Forward, type PreparedPass, prepareForward } from "./forward";
 import { breakdown } from "./forward_breakdown";
 import { createDriver, type Driver } from "./forward_driver";
 import {
@@ -69,8 +69,8 @@ export function forwardPasses(
 
 interface RunOptions {
   readonly choose?: Choose;
-  /** Of the weights. */
-  readonly seed?: number;
+  /** Of the weights, or what fills them with a file's. */
+  readonly seed?: number | FillWeights;
   /** What is run first, less than all of it; then `more` says what else, knowing how long that took. */
   readonly first?: ForwardAmount;
   readonly more?: (found: ForwardMeasurement) => ForwardAmount | undefined;

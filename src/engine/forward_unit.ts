@@ -9,21 +9,22 @@ import {
 } from "../forward_result";
 import { kernelOf } from "../kernels";
 import type { Choice } from "../kernels/choices";
+import type { DType } from "../kernels/elements";
 import { memoryBudget } from "../plan";
 import type { Result } from "../result";
 import { median } from "../statistics";
 import {
   allFused,
+  knownModel,
   linears,
   type ModelConfig,
-  modelConfig,
-  modelIds,
   noneFused,
   whyNoCache,
   whyNoForward,
 } from "../workloads";
 import { type Gpu, unsupported } from "./device";
 import { efforts } from "./effort";
+import type { FillWeights } from "./forward";
 import type { ForwardAmount, ForwardMeasurement, ForwardRun } from "./forward_measurement";
 import { type Choose, firstFitting } from "./forward_plan";
 import { forwardPasses, runForward } from "./forward_run";
@@ -173,21 +174,30 @@ function recorded(
   };
 }
 
+/** A model that no list knows, with weights of its own. */
+export interface OwnModel {
+  /** What results call it. */
+  readonly name: string;
+  readonly model: ModelConfig;
+  fill(dtype: DType): FillWeights;
+}
+
 /**
- * Runs one whole model of a plan. Weights that cells were measured on make room for its own. Throws where it fails; a
- * model or a type that nothing here computes is skipped.
+ * Runs one whole model of a plan, or `own` where it is of that name. Weights that cells were measured on make room for
+ * its own. Throws where it fails; a model or a type that nothing here computes is skipped.
  */
 export async function measureForward(
   session: Session,
   result: Result,
   wanted: ForwardCase,
   roofs: Roofs,
+  own?: OwnModel,
 ): Promise<ForwardOutcome> {
   const { gpu, visibility } = session;
   const { plan } = result;
-  const id = modelIds.find((each) => each === wanted.model);
-  if (id === undefined) throw new Error(`there is no model ${wanted.model}`);
-  const model = modelConfig(id);
+  const given = own?.name === wanted.model ? own : undefined;
+  const model = given?.model ?? knownModel(wanted.model);
+  if (model === undefined) throw new Error(`there is no model ${wanted.model}`);
   const reason =
     unsupported(gpu, wanted.dtype) ?? whyNoForward(model) ?? whyNoCache(model, wanted.dtype, wanted.kv);
   if (reason !== undefined) return { status: "skipped", ...wanted, reason: reason.slice(0, 400) };
@@ -209,9 +219,10 @@ export async function measureForward(
     memory: memoryBudget(plan, gpu.mobile),
   };
   const choose = await chooseFor(session, result, run);
+  const how = { choose, ...(given && { seed: given.fill(wanted.dtype) }) };
   const { timesHidden } = visibility;
   const found = await runForward(gpu, run, {
-    choose,
+    ...how,
     first: first(wanted.generate),
     more: (tried) =>
       plan.preset === "smoke"

@@ -75,8 +75,29 @@ function fillCacheScales({ device }: Gpu, buffer: GPUBuffer, seed: number): void
 
 /** What the tensors hold, as numbers. */
 export interface ForwardWeights {
-  /** The weights of a matrix, its scales multiplied in, or a vector as one row. Throws where there is none of the name. */
+  /**
+   * The weights of a matrix, its scales multiplied in, or a vector as one row. Throws where there is none of the name, or
+   * where the weights are a file's, which nobody keeps.
+   */
   weight(name: string): Matrix;
+}
+
+/** Writes a tensor that follows from the model or from the pass, and says whether it is one. */
+export function fillTable(
+  { device: { queue } }: Gpu,
+  model: ModelConfig,
+  { name, rows, values }: Tensor,
+  buffer: GPUBuffer,
+  /** By what each rotation is divided beside what the model says. */
+  divisors: readonly number[] = [],
+): boolean {
+  if (name === "angles") {
+    const turns = inverseFrequencies(model).map((each, i) => each / (divisors[i] ?? 1));
+    queue.writeBuffer(buffer, 0, ropeAngles(turns, rows));
+  } else if (name === "angles.local") queue.writeBuffer(buffer, 0, ropeAngles(localFrequencies(model), rows));
+  else if (values !== undefined) queue.writeBuffer(buffer, 0, Uint32Array.from(values));
+  else return false;
+  return true;
 }
 
 /** Fills matrices, vectors, tables and the KV cache, each with a stream of its own. */
@@ -90,7 +111,8 @@ export async function fillForward(
   const stored = new Map<string, Matrix>();
   const { queue } = gpu.device;
   const someMatrix = tensors.find(({ role, name }) => role === "matrix" && !name.endsWith(".scales"));
-  for (const { name, role, rows, columns, element, values } of tensors) {
+  for (const tensor of tensors) {
+    const { name, role, rows, columns, element } = tensor;
     const buffer = bufferOf(name);
     const stream = streamOf(seed, name);
     const stride = strideOf(columns);
@@ -114,9 +136,7 @@ export async function fillForward(
         }
       }
       queue.writeBuffer(buffer, 0, data);
-    } else if (name === "angles") queue.writeBuffer(buffer, 0, ropeAngles(inverseFrequencies(model), rows));
-    else if (name === "angles.local") queue.writeBuffer(buffer, 0, ropeAngles(localFrequencies(model), rows));
-    else if (values !== undefined) queue.writeBuffer(buffer, 0, Uint32Array.from(values));
+    } else fillTable(gpu, model, tensor, buffer);
   }
   return {
     weight(name) {

@@ -1,7 +1,7 @@
 // Runs a plan: instruments, roofs, every cell, then whole models, then those to train, each on its own: what fails takes nothing with it, and
 // a device that is lost is replaced.
 
-import type { ForwardCase } from "../forward_result";
+import { type ForwardCase, forwardCases } from "../forward_result";
 import { type Call, kernelOf, workOf } from "../kernels";
 import { activationsOf, type DType } from "../kernels/elements";
 import { isStreaming, type Probe } from "../kernels/probes";
@@ -16,6 +16,7 @@ import { type Chooser, createChooser } from "./choose";
 import type { Clock } from "./clock";
 import { unsupported } from "./device";
 import { efforts } from "./effort";
+import type { OwnModel } from "./forward_unit";
 import type { Host } from "./host";
 import { measure } from "./measure";
 import { divide, type Roofs } from "./pieces";
@@ -49,6 +50,8 @@ export interface RunOptions {
   readonly earlier?: Result;
   /** Tunings known beforehand. Those for this version, device and browser are used without a search; none is trusted. */
   readonly tunings?: readonly KnownTuning[];
+  /** A model of the user's own that is run whole in place of the plan's models. */
+  readonly own?: OwnModel;
 }
 
 /** So many devices lost in a row without a cell measured in between, and there is no point in another. */
@@ -169,12 +172,19 @@ function roofsOf({ outcomes }: Result, dtype: DType): Roofs {
 }
 
 /** Does a unit, and keeps what came of it. */
-async function perform(session: Session, result: Result, chooser: Chooser, unit: Unit): Promise<void> {
+async function perform(
+  session: Session,
+  result: Result,
+  chooser: Chooser,
+  unit: Unit,
+  own: OwnModel | undefined,
+): Promise<void> {
   if (unit.kind === "forward") {
     const { forward } = unit;
     // A page loads what few plans ask for when one does.
     const { measureForward } = await import("./forward_unit");
-    result.forwards.push(await measureForward(session, result, forward, roofsOf(result, forward.dtype)));
+    const roofs = roofsOf(result, forward.dtype);
+    result.forwards.push(await measureForward(session, result, forward, roofs, own));
     return;
   }
   if (unit.kind === "training") {
@@ -213,14 +223,14 @@ export async function run(
   plan: Plan,
   host: Host,
   onProgress: (progress: Progress) => void,
-  { seed = Math.floor(Math.random() * 2 ** 32), earlier, tunings = [] }: RunOptions = {},
+  { seed = Math.floor(Math.random() * 2 ** 32), earlier, tunings = [], own }: RunOptions = {},
 ): Promise<Result> {
   const { clock } = host;
   const runBegan = clock.now() - (earlier?.reference?.readings.at(-1)?.at ?? 0);
   const result: Result = earlier ?? emptyResult(plan, host, seed);
   result.completion = { status: "partial", reason: "not finished" };
   const calls = callsOf(result);
-  const units = unitsOf(plan, calls);
+  const units = unitsOf(plan, calls, own && forwardCases(plan, [own.name]));
   const pace = pacer(units.length + 1, clock, onProgress, result);
 
   let session: Session | undefined;
@@ -260,7 +270,7 @@ export async function run(
       pace.report(labelOf(unit), unit);
       try {
         session ??= await openSession(host, result, runBegan);
-        await perform(session, result, chooser, unit);
+        await perform(session, result, chooser, unit, own);
         losses = 0;
       } catch (error) {
         // Whatever it says, a device that has gone explains it.

@@ -24,7 +24,11 @@ export function callsOf({ workloads }: Result): Call[] {
 }
 
 /** What the probes of a plan's types have to find, each once, before what is computed in the type; then whole models, and those to train. */
-export function unitsOf(plan: Plan, calls: readonly Call[]): Unit[] {
+export function unitsOf(
+  plan: Plan,
+  calls: readonly Call[],
+  cases: readonly ForwardCase[] = forwardCases(plan),
+): Unit[] {
   const probed = new Set<string>();
   const cells = plan.dtype.flatMap((dtype): Unit[] => {
     const probes = probesOf(dtype).filter((each) => {
@@ -38,7 +42,7 @@ export function unitsOf(plan: Plan, calls: readonly Call[]): Unit[] {
   });
   return [
     ...cells,
-    ...forwardCases(plan).map((forward): Unit => ({ kind: "forward", forward })),
+    ...cases.map((forward): Unit => ({ kind: "forward", forward })),
     ...trainingCases(plan).map((training): Unit => ({ kind: "training", training })),
   ];
 }

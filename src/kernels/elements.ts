@@ -66,7 +66,7 @@ export const quantsOf: Readonly<Record<DType, "i8" | "i4" | undefined>> = {
  * vec4u, in the same bits, so that a shader unpacks four of them with one shift: i8 in blocks of 16, i4 in blocks of 32.
  * In a KV cache they lie in one word: threads that share a head take four numbers each, and load no others.
  */
-function placeOf(element: "i8" | "i4" | "i8x4", index: number): { word: number; bit: number } {
+export function placeOf(element: "i8" | "i4" | "i8x4", index: number): { word: number; bit: number } {
   if (element === "i8x4") return { word: index >> 2, bit: 8 * (index & 3) };
   const perWord = 32 / bitsOf[element];
   const block = Math.floor(index / (4 * perWord));

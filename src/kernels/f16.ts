@@ -21,3 +21,20 @@ export function f16Value(half: number): number {
   if (exponent === 31) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
   return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
+
+/** The bits of the f16 nearest to a number, the even one of two; infinite beyond its range. */
+export function f16Rounded(value: number): number {
+  word[0] = value;
+  const b = bits[0]!;
+  const sign = (b >>> 16) & 0x8000;
+  const size = b & 0x7fffffff;
+  if (size > 0x7f800000) return 0x7e00;
+  // Half way from the largest number to the next there would be.
+  if (size >= 0x477ff000) return sign | 0x7c00;
+  if (size >= 0x38800000) return sign | ((size - 0x38000000 + 0xfff + ((size >>> 13) & 1)) >>> 13);
+  // Below the smallest normal number steps are 2^-24.
+  const steps = Math.abs(word[0]!) * 2 ** 24;
+  const down = Math.floor(steps);
+  const up = steps - down > 0.5 || (steps - down === 0.5 && down % 2 === 1);
+  return sign | (down + Number(up));
+}

@@ -183,7 +183,7 @@ export const spotAt = (
 export const strideOf = (columns: number): number => Math.ceil(columns / 4) * 4;
 
 /** Bytes that an operand occupies. */
-export const bytesOf = ({ rows, columns, element }: Operand): number =>
+export const bytesOf = ({ rows, columns, element }: Pick<Operand, "rows" | "columns" | "element">): number =>
   (rows * strideOf(columns) * bitsOf[element]) / 8;
 
 /** What shaders read in their uniform, in order: the fields of the shape, and what is derived from them. */

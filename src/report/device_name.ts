@@ -18,7 +18,7 @@ function hostName({ kind, agent }: Result["host"]): string {
 }
 
 /** What to call the device: the most telling of the names it gives itself. Browsers may keep all of them back. */
-export function deviceName({ device, host }: Result): string {
+export function deviceName({ device, host }: Pick<Result, "device" | "host">): string {
   const { vendor, architecture, description, software } = device;
   const given = description || [vendor, architecture].filter(Boolean).join(" ") || "unnamed adapter";
   const remarks = [hostName(host), ...(software === null ? [] : ["software adapter: a CPU"])].filter(Boolean);

@@ -7,14 +7,19 @@ import { bytesByRole, planForward } from "../../src/engine/forward_plan";
 import { type CacheType, cacheOf, type DType, dtypes } from "../../src/kernels/elements";
 import { allFused, forward, type ModelConfig } from "../../src/workloads";
 import { useDevice } from "./device";
-import { argmaxOf, worstError } from "./forward_reference";
+import { referenceLogits, sameChoices, worstError } from "./forward_reference";
 import { tinyModels } from "./tiny_models";
 import { notRun } from "./whole_models";
 
 const gpu = useDevice();
 
-/** Of the largest logit: what eight bits for each key and value change, and what a number on the edge of two steps does. */
-const TOLERANCE = 2e-2;
+/**
+ * Of the largest logit, from a cache of floats: what eight bits for each key and value change. Up to 2.7e-2 was seen.
+ */
+const FROM_FLOATS = 5e-2;
+
+/** From float64 with the same cache, and however it is computed: a number on the edge of two steps may fall to either. */
+const TOLERANCE: Readonly<Record<DType, number>> = { f32: 5e-3, f16: 2e-2, q8_0: 2e-2, q4_0: 2e-2 };
 
 /** Heads of one block, of two with norms, and of three with a window. */
 const models: readonly (readonly [string, ModelConfig])[] = [
@@ -71,20 +76,25 @@ describe.each(dtypes)("weights in %s", (dtype) => {
       const ready = await prepared(model, dtype, "q8_0", [{ tokens: 12 }, { tokens: 1 }, { tokens: 4 }]);
       const all = await logitsOf(ready, 0, tokens);
       const error = worstError(all, expected);
-      expect(error).toBeLessThan(TOLERANCE);
+      expect(error).toBeLessThan(FROM_FLOATS);
       // It is another cache: not the usual one under its name.
       expect(error).toBeGreaterThan(0);
-      expect(all.map(argmaxOf)).toEqual(expected.map(argmaxOf));
+      expect(sameChoices(all, expected, FROM_FLOATS)).toBe(true);
+
+      const exact = referenceLogits(model, ready.weight, tokens, ready.passes[0]!.options);
+      expect(worstError(all, exact)).toBeLessThan(TOLERANCE[dtype]);
+      expect(sameChoices(all, exact, TOLERANCE[dtype])).toBe(true);
 
       const steps: Float64Array[] = [];
       for (const [i, token] of tokens.entries()) steps.push(...(await logitsOf(ready, 1, [token], i)));
       const fours: Float64Array[] = [];
       for (let i = 0; i < 12; i += 4) fours.push(...(await logitsOf(ready, 2, tokens.slice(i, i + 4), i)));
+      const errors = [worstError(all, exact), error, worstError(steps, all), worstError(fours, all)];
       console.log(
-        `${name}, ${dtype}: ${[error, worstError(steps, all), worstError(fours, all)].map((e) => e.toExponential(1)).join(", ")}`,
+        `${name}, ${dtype}: ${errors.map((each) => each.toExponential(1)).join(", ")} from float64, floats, steps, fours`,
       );
-      expect(worstError(steps, all)).toBeLessThan(TOLERANCE);
-      expect(worstError(fours, all)).toBeLessThan(TOLERANCE);
+      expect(worstError(steps, all)).toBeLessThan(TOLERANCE[dtype]);
+      expect(worstError(fours, all)).toBeLessThan(TOLERANCE[dtype]);
       ready.destroy();
     },
   );
@@ -104,9 +114,9 @@ describe.each(dtypes)("weights in %s", (dtype) => {
     const one = await prepared(model, dtype, "q8_0", [{ tokens: 12 }, { tokens: 1 }]);
     for (const [i, tokens] of both.entries()) {
       const alone = await logitsOf(one, 0, tokens);
-      expect(worstError(together.slice(12 * i, 12 * i + 12), alone)).toBeLessThan(TOLERANCE);
+      expect(worstError(together.slice(12 * i, 12 * i + 12), alone)).toBeLessThan(TOLERANCE[dtype]);
       const after = await logitsOf(one, 1, [7 + i], 12);
-      expect(worstError([next[i]!], after)).toBeLessThan(TOLERANCE);
+      expect(worstError([next[i]!], after)).toBeLessThan(TOLERANCE[dtype]);
     }
     one.destroy();
   });

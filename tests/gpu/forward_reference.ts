@@ -1,6 +1,6 @@
 // A decoder in float64, written down from the papers and transformers' source, knowing nothing of kernels or passes.
 
-import type { DType } from "../../src/kernels/elements";
+import type { CacheType, DType } from "../../src/kernels/elements";
 import type { Matrix } from "../../src/kernels/kernel";
 import { type ModelConfig, vocabularyPieces } from "../../src/workloads";
 
@@ -53,13 +53,31 @@ function turned(x: Vector, position: number, model: ModelConfig, local: boolean)
   });
 }
 
-/** Logits of every token of one sequence. */
+/** The nearest number of eleven binary digits. */
+function half(value: number): number {
+  const unit = 2 ** (Math.floor(Math.log2(value)) - 10);
+  return Math.round(value / unit) * unit;
+}
+
+/** What a cache in q8_0 keeps of a head: of each 32 numbers the largest as an f16, and the nearest 127ths of it. */
+function keptInBytes(head: Vector): Vector {
+  return head.map((value, d) => {
+    const first = d - (d % 32);
+    const largest = Math.max(...head.slice(first, first + 32).map(Math.abs));
+    return largest === 0 ? 0 : (Math.round((127 * value) / largest) / 127) * half(largest);
+  });
+}
+
+type Given = { dtype: DType; cache: CacheType; largestBinding: number; residentLayers: number };
+
+/** Logits of every token of one sequence. Floats of the KV cache are kept as they are, and in q8_0 as that has them. */
 export function referenceLogits(
   model: ModelConfig,
   weight: (name: string) => Matrix,
   tokens: readonly number[],
-  { dtype, largestBinding, residentLayers }: { dtype: DType; largestBinding: number; residentLayers: number },
+  { dtype, cache, largestBinding, residentLayers }: Given,
 ): Vector[] {
+  const kept = (head: Vector) => (cache === "q8_0" ? keptInBytes(head) : head);
   const {
     hidden_size: hidden,
     intermediate_size: inner,
@@ -98,10 +116,11 @@ export function referenceLogits(
       if (model.model_type === "qwen2") qkv = plus(qkv, vector(name("qkv_bias"), width));
       return Array.from({ length: heads + 2 * kvHeads }, (_, head) => {
         let part = qkv.slice(head * headDim, (head + 1) * headDim);
-        if (head >= heads + kvHeads) return part;
+        if (head >= heads + kvHeads) return kept(part);
         if (model.model_type === "qwen3" || gemma)
           part = normed(part, vector(name("qk_norms"), headDim, head < heads ? 0 : 1), epsilon);
-        return turned(part, position, model, local);
+        const result = turned(part, position, model, local);
+        return head < heads ? result : kept(result);
       });
     });
 

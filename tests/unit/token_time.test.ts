@@ -117,6 +117,7 @@ describe("a step", () => {
     ["lm_head", "matmul", "weights"],
     ["o_proj", "a kernel of a later version", "weights"],
     ["attention", "attention", "attention"],
+    ["attention", "attention_q8_0", "attention"],
     ["embed_tokens", "embed", "other"],
     ["post_attention_layernorm", "add_rms_norm", "other"],
   ])("takes %s by %s for %s", (label, kernel, kind) => expect(kindOf({ label, kernel })).toBe(kind));

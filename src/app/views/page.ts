@@ -4,6 +4,7 @@ import { controls } from "./controls";
 import { environment } from "./environment";
 import { header } from "./header";
 import { interruptedNotice, whereItStopped } from "./interrupted";
+import { ownWeights } from "./own_weights";
 import { progress } from "./progress";
 import { reportView } from "./report";
 import { selfTestPanel } from "./self_test";
@@ -34,6 +35,7 @@ export function page(state: State, actions: Actions): TemplateResult {
       ${state.progress === undefined && state.shown === undefined ? environment(state.environment) : nothing}
       ${state.shown?.shared ? sharedNotice : controls(state, actions)}
       ${state.shown === undefined ? nothing : reportView(state.shown, state.link, actions)}
+      ${state.environment.kind === "ready" ? ownWeights(state, actions) : nothing}
       ${state.environment.kind === "ready" ? selfTestPanel(state, actions) : nothing}
     </main>
     <footer>

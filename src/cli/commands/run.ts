@@ -5,23 +5,14 @@ import type { KnownTuning } from "../../tuning_records";
 import { sayBefore } from "../before_run";
 import { browserPart } from "../browser_part";
 import { Exit, ExitCode } from "../exit";
-import { driverInNode, inspectNode, runInNode } from "../node_host";
+import { driverInNode, runInNode } from "../node_host";
 import type { Options } from "../options";
 import { checkWritable, formatNamed, printReport } from "../output";
 import { endProgress, showProgress } from "../progress";
+import { requireHardware } from "../require_hardware";
 import { openTunings } from "../tuning_file";
-
-/** Refuses to go on where the adapter is a CPU. */
-async function requireHardware(options: Options): Promise<void> {
-  const outcome =
-    options.host === "node"
-      ? ({ ok: true, device: (await inspectNode()).device } as const)
-      : (await (await browserPart()).inspectBrowser(options)).outcome;
-  if (!outcome.ok) throw new Exit(ExitCode.environment, outcome.problem);
-  const { software } = outcome.device;
-  if (software !== null)
-    throw new Exit(ExitCode.environment, `--require-hardware: the adapter is a CPU (${software})`);
-}
+import { verdict } from "../verdict";
+import { writeTextCommand } from "./write_text";
 
 async function measured(plan: Plan, tunings: readonly KnownTuning[], options: Options): Promise<Result> {
   const interrupt = new AbortController();
@@ -40,20 +31,11 @@ async function measured(plan: Plan, tunings: readonly KnownTuning[], options: Op
   return outcome.result;
 }
 
-/** What the outcomes of the plan's own calls come down to. */
-function verdict({ outcomes, forwards, trainings, completion, workloads }: Result): ExitCode {
-  const all = [...outcomes, ...forwards, ...trainings];
-  if (completion.status === "partial" || all.some(({ status }) => status === "failed"))
-    return ExitCode.failed;
-  const asked = workloads.some(({ steps }) => steps.length > 0);
-  const skippedAll = outcomes.every(({ status }) => status === "skipped");
-  if (asked && skippedAll)
-    throw new Exit(ExitCode.environment, "nothing was measured: this device has none of the types");
-  return ExitCode.done;
-}
-
 /** Measures a plan and prints its report. */
 export async function runCommand(words: readonly string[], options: Options): Promise<ExitCode> {
+  if (options.weights !== undefined) return writeTextCommand(options.weights, words, options);
+  if (options.prompt !== undefined)
+    throw new Exit(ExitCode.usage, "--prompt is what a model from files reads: it goes with --weights");
   const parsed = parsePlanWords(words);
   if (!parsed.ok) throw new Exit(ExitCode.usage, parsed.problem);
   const format = formatNamed(options.format);
