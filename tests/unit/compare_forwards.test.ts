@@ -3,6 +3,7 @@
 import { describe, expect, test } from "vitest";
 import { type Comparison, compareResults, ratioOf } from "../../src/analysis/compare";
 import { orderStatistics } from "../../src/analysis/estimate";
+import { stepStatistics } from "../../src/analysis/forward";
 import { caseOf, type MeasuredForward } from "../../src/forward_result";
 import { comparisonReport } from "../../src/report/comparison_report";
 import { markdown } from "../../src/report/markdown";
@@ -137,7 +138,7 @@ describe("what cannot be trusted is not judged, and the reason is given", () => 
   });
 
   test("steps that get longer with their KV cache do so in both, and are judged", () => {
-    const comparison = compareResults(run(1, {}, growing(0.1)), run(2, {}, growing(0.1)));
+    const comparison = compareResults(run(1, {}, growing(0.3)), run(2, {}, growing(0.3)));
     expect(comparison.forwards[1]?.doubt).toBeUndefined();
   });
 
@@ -213,6 +214,12 @@ describe("steps in a row", () => {
   test("that are disturbed together are hardly ever judged wrong; as independent ones they were in one of ten pairs", () => {
     expect(wrong(seriesInterval)).toBeLessThanOrEqual(0.02);
     expect(wrong(medianInterval)).toBeGreaterThan(0.1);
+  });
+
+  test("are what a whole model's steps are", () => {
+    const seconds = correlated(uniform(5), 128);
+    const [steps, independent] = [stepStatistics({ kind: "samples", seconds }), medianInterval(seconds)];
+    expect(steps.high - steps.low).toBeGreaterThan(1.5 * (independent.high - independent.low));
   });
 
   test("have an interval that holds the median and is no narrower than that of independent ones", () => {

@@ -74,6 +74,11 @@ describe("a model cannot be run", () => {
     expect(modelFit("llama-3.2-1b", { ...deep, depth: 0, batch: 1 }, device(2 ** 25)).problem).toMatch(
       /proj has/,
     );
+    // Gate and up of a layer: 16,384 x 2,048 in f32 are 2^27 bytes.
+    expect(modelFit("llama-3.2-1b", question(), device(2 ** 27)).problem).toBeUndefined();
+    expect(modelFit("llama-3.2-1b", question(), device(2 ** 27 - 256)).problem).toMatch(
+      /gate_up_proj has 128 MiB/,
+    );
     // A vocabulary comes in pieces instead.
     expect(modelFit("llama-3.2-1b", question(), device(2 ** 28)).problem).toBeUndefined();
   });
