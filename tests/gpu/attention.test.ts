@@ -60,53 +60,47 @@ const cases = dtypes.flatMap((dtype) =>
     .map(([name, own]) => [dtype, name, own] as const),
 );
 
-describe.each(cases)(
-  "%s, %s",
-  (dtype, name, own) => {
-    const kernel = kernelOf(name);
-    test.for(Object.keys(attention.variants))("%s", async (variant, { skip }) => {
-      const device = gpu();
-      const reason = unsupported(device, dtype);
-      if (reason !== undefined) return skip(reason);
+describe.each(cases)("%s, %s", (dtype, name, own) => {
+  const kernel = kernelOf(name);
+  test.for(Object.keys(attention.variants))("%s", async (variant, { skip }) => {
+    const device = gpu();
+    const reason = unsupported(device, dtype);
+    if (reason !== undefined) return skip(reason);
 
-      const calls = own.map((shape) => ({ kernel: name, shape }));
-      const weights = await allocateWeights(device, dtype, 2 ** 23, streamedBy(calls, dtype));
-      const timer = createTimer(device);
-      let checked = 0;
-      for (const [i, shape] of own.entries()) {
-        const fitting = choicesOf(name).filter(
-          (each) => each.variant === variant && unfit(device, kernel, each, shape, dtype) === undefined,
-        );
-        // A third of them for each shape, another one for the next: compiling all takes minutes.
-        for (const choice of fitting.length < 3 ? fitting : fitting.filter((_, j) => j % 3 === i % 3)) {
-          const launch = await prepare(device, weights, { kernel: name, shape }, dtype, choice, 4);
-          const { error, tolerance } = await check(device, timer, launch).catch((cause: Error) => {
-            throw new Error(`${JSON.stringify(shape)}, ${choiceName(kernel, choice)}: ${cause.message}`);
-          });
-          expect(error).toBeLessThanOrEqual(tolerance);
-          launch.destroy();
-          checked++;
-        }
+    const calls = own.map((shape) => ({ kernel: name, shape }));
+    const weights = await allocateWeights(device, dtype, 2 ** 23, streamedBy(calls, dtype));
+    const timer = createTimer(device);
+    let checked = 0;
+    for (const [i, shape] of own.entries()) {
+      const fitting = choicesOf(name).filter(
+        (each) => each.variant === variant && unfit(device, kernel, each, shape, dtype) === undefined,
+      );
+      // A third of them for each shape, another one for the next: compiling all takes minutes.
+      for (const choice of fitting.length < 3 ? fitting : fitting.filter((_, j) => j % 3 === i % 3)) {
+        const launch = await prepare(device, weights, { kernel: name, shape }, dtype, choice, 4);
+        const { error, tolerance } = await check(device, timer, launch).catch((cause: Error) => {
+          throw new Error(`${JSON.stringify(shape)}, ${choiceName(kernel, choice)}: ${cause.message}`);
+        });
+        expect(error).toBeLessThanOrEqual(tolerance);
+        launch.destroy();
+        checked++;
       }
-      timer.destroy();
-      weights.destroy();
-      if (checked === 0) skip("no subgroups of a size that it knows");
-      // One fits whatever the shape.
-      if (variant !== "subgroups") expect(checked).toBeGreaterThanOrEqual(own.length);
-    });
-  },
-);
-
-test.each(cases)(
-  "%s, %s: every shape has a variant that needs no extension",
-  (dtype, name, own) => {
-    const kernel = kernelOf(name);
-    for (const shape of own) {
-      for (const { tuning, variant } of starts(kernel).filter(({ variant }) => variant !== "subgroups")) {
-        const found = kernel.variants[variant];
-        if (found?.unfit?.(tuning, shape, dtype) === undefined) return;
-      }
-      throw new Error(`nothing computes ${JSON.stringify(shape)}`);
     }
-  },
-);
+    timer.destroy();
+    weights.destroy();
+    if (checked === 0) skip("no subgroups of a size that it knows");
+    // One fits whatever the shape.
+    if (variant !== "subgroups") expect(checked).toBeGreaterThanOrEqual(own.length);
+  });
+});
+
+test.each(cases)("%s, %s: every shape has a variant that needs no extension", (dtype, name, own) => {
+  const kernel = kernelOf(name);
+  for (const shape of own) {
+    for (const { tuning, variant } of starts(kernel).filter(({ variant }) => variant !== "subgroups")) {
+      const found = kernel.variants[variant];
+      if (found?.unfit?.(tuning, shape, dtype) === undefined) return;
+    }
+    throw new Error(`nothing computes ${JSON.stringify(shape)}`);
+  }
+});
