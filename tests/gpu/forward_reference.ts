@@ -68,7 +68,7 @@ function keptInBytes(head: Vector): Vector {
   });
 }
 
-type Given = { dtype: DType; cache: CacheType; largestBinding: number; residentLayers: number };
+type Given = { dtype: DType; cache?: CacheType; largestBinding: number; residentLayers: number };
 
 /** Logits of every token of one sequence. Floats of the KV cache are kept as they are, and in q8_0 as that has them. */
 export function referenceLogits(
