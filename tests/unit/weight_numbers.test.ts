@@ -23,6 +23,12 @@ test("f16 is the nearest there is, ties to even, as trying both neighbours finds
     ),
     { numRuns: 2000 },
   );
+  // Half way between two, which random numbers never are.
+  for (let bits = 0; bits < 0x7bff; bits += 37) {
+    const between = (f16Value(bits) + f16Value(bits + 1)) / 2;
+    expect(f16Rounded(between)).toBe(bits + (bits & 1));
+    expect(f16Rounded(-between)).toBe(0x8000 + bits + (bits & 1));
+  }
   // Every f16 is itself.
   for (let bits = 0; bits < 0x7c00; bits++) expect(f16Rounded(f16Value(bits))).toBe(bits);
   expect(f16Rounded(Number.NaN)).toBe(0x7e00);
