@@ -21,7 +21,12 @@ export function referenceLoss(
   weights: Weights,
   sequences: readonly (readonly number[])[],
 ): number {
-  const options = { dtype: "f32", largestBinding: 2 ** 27, residentLayers: model.num_hidden_layers } as const;
+  const options = {
+    dtype: "f32",
+    cache: "f32",
+    largestBinding: 2 ** 27,
+    residentLayers: model.num_hidden_layers,
+  } as const;
   const losses = sequences.flatMap((sequence) =>
     referenceLogits(model, matrixOf(weights), sequence.slice(0, -1), options).map((logits, i) => {
       const peak = logits.reduce((a, b) => Math.max(a, b));

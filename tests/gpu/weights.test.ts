@@ -191,7 +191,12 @@ test("a prompt of several chunks is followed by what float64 finds most likely",
     },
     { onToken: (tokens) => heard.push(tokens.length) },
   );
-  const options = { dtype: "f32", largestBinding: 2 ** 27, residentLayers: model.num_hidden_layers } as const;
+  const options = {
+    dtype: "f32",
+    cache: "f32",
+    largestBinding: 2 ** 27,
+    residentLayers: model.num_hidden_layers,
+  } as const;
   const logits = referenceLogits(model, weight, [...long, ...found.tokens], options);
   expect(found.tokens).toEqual(logits.slice(long.length - 1, -1).map(argmaxOf));
   expect(heard).toEqual([1, 2, 3, 4]);
