@@ -57,6 +57,25 @@ test("a result and a link of schema 4, from Chromium on lavapipe, with a model t
   expect(seen.breakdowns).toEqual(here.breakdowns);
 });
 
+test("a result and a link of schema 5, from Chromium on lavapipe, with a model run fused and not, and trained", async () => {
+  const parsed = parseResult(JSON.parse(fixture("result-5.json")));
+  const opened = await decodeLink(fixture("link-5.txt").trim());
+  if (!parsed.ok || !opened.ok) throw new Error("not readable any more");
+  const figures = ({ tables }: ReturnType<typeof report>, title: string) =>
+    tables.find((table) => table.title === title)?.rows.map((row) => row.map(({ text }) => text));
+  const [here, there] = [parsed.result, opened.result].map((result) => report(result, chips));
+  for (const title of [
+    "Whole models, run",
+    "What fused kernels gain",
+    "Training, prefill and decode side by side",
+  ]) {
+    expect(figures(here!, title)?.length, title).toBeGreaterThan(0);
+    expect(figures(there!, title), title).toEqual(figures(here!, title));
+  }
+  expect(figures(here!, "What fused kernels gain")?.[0]?.[1]).toBe("pp16+tg4 kv q8_0");
+  expect(parsed.result.trainings.map(({ status }) => status)).toEqual(["measured"]);
+});
+
 test("a result and a link of schema 3, from Firefox", async () => {
   const parsed = parseResult(JSON.parse(fixture("result-3.json")));
   const opened = await decodeLink(fixture("link-3.txt").trim());
