@@ -3,7 +3,7 @@ import { subgroups } from "./attention_subgroups";
 import { threads } from "./attention_threads";
 import { tiled } from "./attention_tiled";
 import { activationsOf, cacheOf, type DType, roundoff } from "./elements";
-import { type Expected, type Kernel, type Operand, trafficOf } from "./kernel";
+import { type Expected, type Kernel, type Matrix, type Operand, trafficOf } from "./kernel";
 
 /** The output of a head is held in registers. */
 export const MAX_HEAD_DIM = 256;
@@ -42,6 +42,43 @@ const operands = (
     element: activationsOf[dtype],
   },
 ];
+
+/** Columns of an output row in float64. A sink is one more score, of a key without a value. */
+export function attend(
+  { queries, keys, heads, kvHeads, headDim, window }: AttentionShape,
+  [q, k, v]: readonly Matrix[],
+  row: number,
+  columns: readonly number[],
+  sink = Number.NEGATIVE_INFINITY,
+): Expected[] {
+  const head = row % heads;
+  const query = Math.floor(row / heads) % queries;
+  const sequence = Math.floor(row / heads / queries);
+  const cache = (sequence * kvHeads + Math.floor(head / (heads / kvHeads))) * keys;
+  const position = keys - queries + query;
+  const begin = Math.max(0, position + 1 - window);
+
+  const scores: number[] = [];
+  for (let key = begin; key <= position; key++) {
+    let dot = 0;
+    for (let d = 0; d < headDim; d++) dot += q!(row, d) * k!(cache + key, d);
+    scores.push(dot / Math.sqrt(headDim));
+  }
+  const highest = scores.reduce((a, b) => Math.max(a, b), sink);
+  const weights = scores.map((score) => Math.exp(score - highest));
+  const total = weights.reduce((a, b) => a + b, Math.exp(sink - highest));
+
+  return columns.map((column) => {
+    let value = 0;
+    let magnitude = 0;
+    weights.forEach((weight, i) => {
+      const term = (weight / total) * v!(cache + begin + i, column);
+      value += term;
+      magnitude += Math.abs(term);
+    });
+    return { value, magnitude };
+  });
+}
 
 /** softmax(Q·Kᵀ/√d)·V with grouped-query heads: causal over a prompt, or one query over a KV cache. */
 export const attention: Kernel<AttentionShape> = {
@@ -84,35 +121,7 @@ export const attention: Kernel<AttentionShape> = {
   // The scores of a row, whichever of its elements is asked for.
   products: (shape) => Math.min(shape.keys, shape.window) * (shape.headDim + 1),
 
-  reference({ queries, keys, heads, kvHeads, headDim, window }, [q, k, v], row, columns): Expected[] {
-    const head = row % heads;
-    const query = Math.floor(row / heads) % queries;
-    const sequence = Math.floor(row / heads / queries);
-    const cache = (sequence * kvHeads + Math.floor(head / (heads / kvHeads))) * keys;
-    const position = keys - queries + query;
-    const begin = Math.max(0, position + 1 - window);
-
-    const scores: number[] = [];
-    for (let key = begin; key <= position; key++) {
-      let dot = 0;
-      for (let d = 0; d < headDim; d++) dot += q!(row, d) * k!(cache + key, d);
-      scores.push(dot / Math.sqrt(headDim));
-    }
-    const highest = scores.reduce((a, b) => Math.max(a, b));
-    const weights = scores.map((score) => Math.exp(score - highest));
-    const total = weights.reduce((a, b) => a + b);
-
-    return columns.map((column) => {
-      let value = 0;
-      let magnitude = 0;
-      weights.forEach((weight, i) => {
-        const term = (weight / total) * v!(cache + begin + i, column);
-        value += term;
-        magnitude += Math.abs(term);
-      });
-      return { value, magnitude };
-    });
-  },
+  reference: (shape, inputs, row, columns) => attend(shape, inputs, row, columns),
 
   // exp() may be off by 3 + 2|x| ULP (WGSL 15.7.4); scores of this data stay below 4 in magnitude.
   tolerance: ({ keys, headDim }) => roundoff.f32 * (32 + 2 * Math.sqrt(keys) + 2 * Math.sqrt(headDim)),

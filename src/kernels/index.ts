@@ -1,12 +1,16 @@
 // The list of kernels. A kernel's name is its key here; kernels that differ in little share a file.
 
 import { attention } from "./attention";
+import { sink_attention } from "./attention_sinks";
 import { copy } from "./copy";
 import { dot } from "./dot";
 import type { DType } from "./elements";
-import { add, gelu_mul, silu_mul } from "./elementwise";
+import { add, add_bias, gelu_mul, join, silu_mul } from "./elementwise";
 import { embed, scaled_embed } from "./embed";
 import { empty } from "./empty";
+import { expert_matmul } from "./expert_matmul";
+import { expert_matvec, expert_swiglu } from "./expert_matvec";
+import { biased_combine, clamped_swiglu, combine } from "./expert_sums";
 import { fill } from "./fill";
 import { fma } from "./fma";
 import type { Kernel, Work } from "./kernel";
@@ -17,6 +21,7 @@ import { read } from "./read";
 import { reread } from "./reread";
 import { add_rms_norm, rms_norm } from "./rms_norm";
 import { norm_rope, rope } from "./rope";
+import { route } from "./route";
 import { argmax, sample } from "./sampling";
 import { swiglu } from "./swiglu";
 
@@ -25,6 +30,7 @@ export const kernels = {
   matvec,
   swiglu,
   attention,
+  sink_attention,
   embed,
   scaled_embed,
   rms_norm,
@@ -34,6 +40,15 @@ export const kernels = {
   silu_mul,
   gelu_mul,
   add,
+  add_bias,
+  join,
+  route,
+  expert_matvec,
+  expert_swiglu,
+  expert_matmul,
+  clamped_swiglu,
+  combine,
+  biased_combine,
   argmax,
   sample,
   fma,
