@@ -129,7 +129,7 @@ function preparePass(
       bindGroup: bindGroup(context, dispatch, stage.binds, pipeline),
     })),
   );
-  const attentions = dispatches.filter(({ call }) => call.kernel === "attention");
+  const attentions = dispatches.filter(({ call: { kernel } }) => /^(sink_)?attention$/.test(kernel));
   const counted = [...new Set(attentions.map(({ uniform }) => uniform))].map(bufferOf);
   const [counter, position] = [COUNTER, "position"].map(bufferOf) as [GPUBuffer, GPUBuffer];
 

@@ -22,7 +22,16 @@ const TUNING_BYTES = 2 ** 26;
 const MOST_STREAMED = TUNING_BYTES / 4;
 
 /** What is worth a search beyond the starts: nearly all time is spent there. */
-const SEARCHED: ReadonlySet<string> = new Set(["matmul", "matvec", "swiglu", "attention"]);
+const SEARCHED: ReadonlySet<string> = new Set([
+  "matmul",
+  "matvec",
+  "swiglu",
+  "attention",
+  "sink_attention",
+  "expert_matvec",
+  "expert_swiglu",
+  "expert_matmul",
+]);
 
 const streamedBy = ({ kernel, shape }: AnyCall, dtype: DType): number =>
   kernelOf(kernel)

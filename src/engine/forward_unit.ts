@@ -9,6 +9,7 @@ import {
 } from "../forward_result";
 import { kernelOf } from "../kernels";
 import type { Choice } from "../kernels/choices";
+import type { DType } from "../kernels/elements";
 import type { Result } from "../result";
 import { median } from "../statistics";
 import {
@@ -18,6 +19,7 @@ import {
   modelConfig,
   modelIds,
   noneFused,
+  residentBytes,
   whyNoCache,
   whyNoForward,
 } from "../workloads";
@@ -46,7 +48,10 @@ export function chunkOf(
   { prompt, depth, batch }: Pick<ForwardCase, "prompt" | "depth" | "batch">,
   { flops }: Pick<Roofs, "flops">,
 ): number {
-  const products = linears(model).flatMap(({ label, N, K }) => (label === "lm_head" ? [] : [2 * N * K]));
+  const layers = model.num_hidden_layers;
+  const products = linears(model).flatMap(({ label, N, K, perToken }) =>
+    label === "lm_head" ? [] : [(2 * N * K * perToken) / layers],
+  );
   const attention = 4 * model.num_attention_heads * model.head_dim * (depth + prompt);
   const perToken = Math.max(Math.max(...products) / SHARES.product, attention / SHARES.attention) / flops;
   const tokens = 2 ** Math.floor(Math.log2(DISPATCH_SECONDS / (batch * perToken)));
@@ -130,6 +135,15 @@ const samples = (list: readonly number[]) => ({
   seconds: list.map((each) => Math.max(each, 1e-12)),
 });
 
+/** Why a model's vocabulary and one of its layers are too much for so many bytes of weights, or undefined. */
+export function whyTooLarge(model: ModelConfig, dtype: DType, memory: number): string | undefined {
+  const mebibytes = Math.ceil(residentBytes(model, dtype, 1) / 2 ** 20);
+  return mebibytes * 2 ** 20 <= memory
+    ? undefined
+    : `the vocabulary and one layer take ${mebibytes} MiB in ${dtype}, and weights may take ` +
+        `${Math.floor(memory / 2 ** 20)}: memory=${mebibytes}MiB would do`;
+}
+
 /** What came of it as a result keeps it. */
 function recorded(
   wanted: ForwardCase,
@@ -182,7 +196,12 @@ export async function measureForward(
   const id = modelIds.find((each) => each === wanted.model);
   if (id === undefined) throw new Error(`there is no model ${wanted.model}`);
   const model = modelConfig(id);
-  const reason = unsupported(gpu, wanted.dtype) ?? whyNoForward(model) ?? whyNoCache(wanted.dtype, wanted.kv);
+  const memory = memoryBudget(plan, gpu.mobile);
+  const reason =
+    unsupported(gpu, wanted.dtype) ??
+    whyNoForward(model) ??
+    whyNoCache(wanted.dtype, wanted.kv) ??
+    whyTooLarge(model, wanted.dtype, memory);
   if (reason !== undefined) return { status: "skipped", ...wanted, reason: reason.slice(0, 400) };
 
   session.freeWeights();
@@ -199,7 +218,7 @@ export async function measureForward(
     // Without a search a product of this run's own is the safer choice for gate and up.
     fused: !wanted.fused ? noneFused : { ...allFused, gateUp: efforts[plan.preset].search },
     cache: wanted.kv,
-    memory: memoryBudget(plan, gpu.mobile),
+    memory,
   };
   const choose = await chooseFor(session, result, run);
   const { timesHidden } = visibility;

@@ -12,6 +12,7 @@ import {
   localFrequencies,
   type ModelConfig,
   ropeAngles,
+  ropeLength,
   type Tensor,
 } from "../workloads";
 import type { Gpu } from "./device";
@@ -46,11 +47,11 @@ function sizeOf(name: string, model: ModelConfig, matrix: Tensor): number {
     : gainOf(model, matrix);
 }
 
-/** An element of a vector: around its size, but for biases, which are around zero. */
+/** An element of a vector: around its size, but for biases and sinks, which are around zero. */
 function vectorAt(name: string, size: number, seed: number, index: number): number {
   const random = randomAt(seed, index);
   if (name === "no_bias") return 0;
-  return name.endsWith("bias") ? random : size * (1 + random / 2);
+  return /(bias|sinks)$/.test(name) ? random : size * (1 + random / 2);
 }
 
 /** A stream of random numbers for each name (FNV-1a): what else is in memory does not matter. */
@@ -100,8 +101,11 @@ export async function fillForward(
         }
       }
       queue.writeBuffer(buffer, 0, data);
-    } else if (name === "angles") queue.writeBuffer(buffer, 0, ropeAngles(inverseFrequencies(model), rows));
-    else if (name === "angles.local") queue.writeBuffer(buffer, 0, ropeAngles(localFrequencies(model), rows));
+    } else if (name === "angles") {
+      const angles = ropeAngles(inverseFrequencies(model), rows, ropeLength(model));
+      queue.writeBuffer(buffer, 0, angles);
+    } else if (name === "angles.local")
+      queue.writeBuffer(buffer, 0, ropeAngles(localFrequencies(model), rows));
     else if (values !== undefined) queue.writeBuffer(buffer, 0, Uint32Array.from(values));
   }
   return {

@@ -15,7 +15,7 @@ export type Sampling =
 export interface Fusions {
   /** A residual connection and the norm after it. */
   readonly addNorm: boolean;
-  /** Gate, up and the activation between them, for few rows. */
+  /** Gate, up and the activation between them, for few rows: where that is SiLU, and the matrix in one piece. */
   readonly gateUp: boolean;
   /** The products that give queries, keys and values. They are taken apart for one row only, whose parts lie side by side. */
   readonly qkv: boolean;
@@ -46,7 +46,7 @@ export interface ForwardOptions {
   readonly fused: Fusions;
   /** Layers whose weights are in memory; the others take theirs in turn. All of them for a model that is whole. */
   readonly residentLayers: number;
-  /** Bytes that a binding holds at most: larger vocabularies come in pieces. */
+  /** Bytes that a binding holds at most: larger matrices come in pieces of some of their rows or experts. */
   readonly largestBinding: number;
 }
 
@@ -99,12 +99,15 @@ export interface ForwardPass {
 }
 
 /** Kernels that write or read the KV cache. */
-const ofCache: ReadonlySet<string> = new Set(["rope", "norm_rope", "attention"]);
+const ofCache: ReadonlySet<string> = new Set(["rope", "norm_rope", "attention", "sink_attention"]);
+
+/** Whether a tensor is a weight matrix, or its scales. */
+export const isMatrix = (name: string): boolean => /proj|embed_tokens|lm_head|router$/.test(name);
 
 const roleOf = (name: string): TensorRole => {
   if (/^(layers\.\d+\.(k|v))$/.test(name)) return "cache";
-  if (/proj|embed_tokens|lm_head/.test(name)) return "matrix";
-  if (/norm$|bias$|norms$/.test(name) && name !== "normed") return "vector";
+  if (isMatrix(name)) return "matrix";
+  if (/norm$|bias$|norms$|sinks$/.test(name) && name !== "normed") return "vector";
   if (/^(angles(\.local)?|last\..*)$/.test(name)) return "table";
   return ["position", "prompt", "sampled"].includes(name) ? "state" : "activations";
 };
@@ -119,15 +122,19 @@ export function collector(dtype: DType, stored: DType = dtype) {
   return {
     tensors,
     dispatches,
-    /** A call whose operands, in order, are these tensors; scales are named after their weights. */
+    /**
+     * A call whose operands, in order, are these tensors; scales are named after their weights. `as` is what it is
+     * computed in where that is another type.
+     */
     call(
       label: string,
       layer: number | null,
       call: Call,
       names: Readonly<Record<string, string | Bound | BoundRows>>,
+      as: DType = dtype,
     ): void {
       const kernel = kernelOf(call.kernel);
-      const type = ofCache.has(call.kernel) ? stored : dtype;
+      const type = ofCache.has(call.kernel) ? stored : as;
       const binds: Record<string, Bound> = {};
       let weights: { tensor: string; row: number } | undefined;
       for (const operand of kernel.operands(call.shape as AnyShape, type)) {

@@ -45,6 +45,21 @@ const whole: Omit<ForwardOptions, "dtype" | "cache" | "tokens"> = {
 
 type Changes = Partial<ForwardOptions> & { readonly tokens: number };
 
+/**
+ * A prompt for a model: of experts one that leaves none of its choices within rounding, the best of some. Where two
+ * experts are as good, what is computed exactly and what is not go different ways, and both are right.
+ */
+function steady(ready: Forward, model: ModelConfig, count: number, seed: number): number[] {
+  if (model.num_experts_per_tok === undefined) return tokens(count, seed);
+  const tried = Array.from({ length: 24 }, (_, i) => {
+    const prompt = tokens(count, seed + i);
+    const margins: number[] = [];
+    referenceLogits(model, ready.weight, prompt, ready.passes[0]!.options, margins);
+    return { prompt, margin: Math.min(...margins) };
+  });
+  return tried.reduce((a, b) => (b.margin > a.margin ? b : a)).prompt;
+}
+
 /** A model with a pass for each of these options. */
 async function prepared(
   model: ModelConfig,
@@ -89,8 +104,8 @@ describe.each(dtypes)("%s", (dtype) => {
   test.for(models)("%s: logits of every token agree with float64", async ([name, model], { skip }) => {
     const reason = skipped();
     if (reason !== undefined) return skip(reason);
-    const prompt = tokens(13, 3);
-    const ready = await prepared(model, dtype, [{ tokens: prompt.length }]);
+    const ready = await prepared(model, dtype, [{ tokens: 13 }]);
+    const prompt = steady(ready, model, 13, 3);
     const actual = await logitsOf(ready, 0, prompt);
     const expected = reference(ready, model, prompt);
     const error = worstError(actual, expected);
@@ -105,7 +120,6 @@ describe.each(dtypes)("%s", (dtype) => {
     async ([, model], { skip }) => {
       const reason = skipped();
       if (reason !== undefined) return skip(reason);
-      const prompt = tokens(12, 5);
       const ready = await prepared(model, dtype, [
         { tokens: 12 },
         { tokens: 1 },
@@ -113,6 +127,7 @@ describe.each(dtypes)("%s", (dtype) => {
         { tokens: 9 },
         { tokens: 3 },
       ]);
+      const prompt = steady(ready, model, 12, 5);
       const all = await logitsOf(ready, 0, prompt);
       const steps: Float64Array[] = [];
       for (const [i, token] of prompt.entries()) steps.push(...(await logitsOf(ready, 1, [token], i)));
