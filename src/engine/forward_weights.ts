@@ -1,11 +1,11 @@
 // The synthetic weights of a forward pass: seeded random numbers whose sizes keep a model of many layers tame, and the
 // same numbers on the CPU.
 
-import { storedAt } from "../kernels/elements";
+import { bitsOf, storedAt } from "../kernels/elements";
 import { f16Bits, f16Value } from "../kernels/f16";
 import { type Matrix, strideOf } from "../kernels/kernel";
 import { weightsOf } from "../kernels/product";
-import { randomAt } from "../kernels/random";
+import { randomAt, streamFrom } from "../kernels/random";
 import {
   decoderOf,
   inverseFrequencies,
@@ -61,6 +61,22 @@ function streamOf(seed: number, name: string): number {
   return (seed + state) >>> 0;
 }
 
+/**
+ * The stream of a tensor. A piece of a matrix has that of the whole from where it begins, so that the weights are the same
+ * whatever a binding holds.
+ */
+function streamIn(seed: number, tensor: Tensor, tensors: readonly Tensor[]): number {
+  const { name, columns, element } = tensor;
+  const [, base = "", piece = "0", scales = ""] =
+    /^(.+_(?:proj|tokens|head))\.(\d+)(\.scales)?$/.exec(name) ?? [];
+  if (base === "") return streamOf(seed, name);
+  const first = tensors.find((each) => each.name === `${base}.0${scales}`) ?? tensor;
+  const elements = Number(piece) * first.rows * strideOf(columns);
+  // Whole numbers are drawn word by word.
+  const drawn = element === "i8" || element === "i4" ? (elements * bitsOf[element]) / 32 : elements;
+  return streamFrom(streamOf(seed, base + scales), drawn);
+}
+
 /** What the tensors hold, as numbers. */
 export interface ForwardWeights {
   /** The weights of a matrix, its scales multiplied in, or a vector as one row. Throws where there is none of the name. */
@@ -78,9 +94,10 @@ export async function fillForward(
   const stored = new Map<string, Matrix>();
   const { queue } = gpu.device;
   const someMatrix = tensors.find(({ role, name }) => role === "matrix" && !name.endsWith(".scales"));
-  for (const { name, role, rows, columns, element, values } of tensors) {
+  for (const tensor of tensors) {
+    const { name, role, rows, columns, element, values } = tensor;
     const buffer = bufferOf(name);
-    const stream = streamOf(seed, name);
+    const stream = streamIn(seed, tensor, tensors);
     const stride = strideOf(columns);
     if (role === "matrix" || role === "cache") {
       await fillBuffer(gpu, buffer, element, stream);

@@ -6,7 +6,7 @@ import { bytesByRole, type Choose, firstFitting, planForward } from "../../src/e
 import { fittingStarts } from "../../src/engine/pipeline";
 import { kernelOf } from "../../src/kernels";
 import { variantOf } from "../../src/kernels/choices";
-import { cacheOf, cacheTypes, type DType, dtypes, quantsOf } from "../../src/kernels/elements";
+import { cacheOf, cacheTypes, type DType, dtypes, quantsOf, weightBytes } from "../../src/kernels/elements";
 import { gumbelAt } from "../../src/kernels/sampling";
 import {
   allFused,
@@ -216,6 +216,40 @@ describe.each(dtypes)("%s", (dtype) => {
     expect(fused).toEqual(await logitsOf(ready, 1, prompt));
     expect(await logitsOf(ready, 2, [4], 3)).toEqual(await logitsOf(ready, 3, [4], 3));
     ready.destroy();
+  });
+
+  const inPieces = models.filter(([name]) => ["llama", "qwen3_moe", "gpt_oss"].includes(name));
+  test.for(inPieces)("%s: matrices in pieces are those that are whole", async ([, model], { skip }) => {
+    const reason = skipped();
+    if (reason !== undefined) return skip(reason);
+    // 128 rows of a dense matrix, or two experts.
+    const largestBinding = 2 ** 13 * weightBytes[dtype];
+    // A fused product is for matrices that are whole.
+    const fused = { ...allFused, gateUp: false };
+    const passes = [
+      { tokens: 11, fused },
+      { tokens: 1, fused },
+    ];
+    const whole = await prepared(model, dtype, passes);
+    const split = await prepared(
+      model,
+      dtype,
+      passes.map((each) => ({ ...each, largestBinding })),
+    );
+    const names = split.plan.buffers.map(({ name }) => name);
+    const piece =
+      model.num_experts_per_tok === undefined ? "layers.1.gate_up_proj.1" : "layers.1.experts.gate_up_proj.1";
+    expect(names).toEqual(expect.arrayContaining(["embed_tokens.1", piece]));
+    const prompt = tokens(11, 6);
+    for (const [pass, given, position] of [
+      [0, prompt, 0],
+      [1, [5], 11],
+    ] as const)
+      expect(await logitsOf(split, pass, given, position)).toEqual(
+        await logitsOf(whole, pass, given, position),
+      );
+    whole.destroy();
+    split.destroy();
   });
 
   test("a vocabulary in pieces, and layers that take turns with their weights", async ({ skip }) => {
