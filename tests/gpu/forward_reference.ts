@@ -140,6 +140,7 @@ function mixture(
   layer: string,
   x: Vector,
   margins: number[],
+  choices: number[][] = [],
 ): Vector {
   const { hidden_size: hidden, num_experts_per_tok: chosen = 0 } = model;
   const experts = model.num_experts ?? model.num_local_experts ?? 0;
@@ -152,6 +153,7 @@ function mixture(
   const ranked = [...logits.keys()].sort((a, b) => logits[b]! - logits[a]!);
   margins.push(logits[ranked[chosen - 1]!]! - (logits[ranked[chosen]!] ?? Number.NEGATIVE_INFINITY));
   const best = ranked.slice(0, chosen);
+  choices.push(best);
   const total = best.reduce((sum, expert) => sum + Math.exp(logits[expert]!), 0);
 
   let sum = new Float64Array(hidden);
@@ -183,6 +185,7 @@ export function referenceLogits(
   tokens: readonly number[],
   stored: Stored,
   margins: number[] = [],
+  choices: number[][] = [],
 ): Vector[] {
   const {
     hidden_size: hidden,
@@ -235,7 +238,7 @@ export function referenceLogits(
     const fed = (x: Vector): Vector =>
       model.num_experts_per_tok === undefined
         ? denseLayer(x)
-        : mixture(model, weights, `layers.${layer % stored.residentLayers}`, x, margins);
+        : mixture(model, weights, `layers.${layer % stored.residentLayers}`, x, margins, choices);
 
     states = states.map((state, position) => {
       const attended = new Float64Array(heads * headDim);
