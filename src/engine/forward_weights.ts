@@ -1,7 +1,7 @@
 // The synthetic weights of a forward pass: seeded random numbers whose sizes keep a model of many layers tame, and the
 // same numbers on the CPU.
 
-import { bitsOf, storedAt } from "../kernels/elements";
+import { BLOCK, bitsOf, storedAt } from "../kernels/elements";
 import { f16Bits, f16Value } from "../kernels/f16";
 import { type Matrix, strideOf } from "../kernels/kernel";
 import { weightsOf } from "../kernels/product";
@@ -47,11 +47,29 @@ function sizeOf(name: string, model: ModelConfig, matrix: Tensor): number {
     : gainOf(model, matrix);
 }
 
+/**
+ * What the matrices that write into the residual stream are divided by, a power of two: where experts are chosen, tokens
+ * have to stay different from each other, as training sees to it. All blocks together then add no more than the embedding
+ * is; otherwise what attention gives all tokens alike soon outweighs it, and all go through the same few experts.
+ */
+function shrinkOf(model: ModelConfig, { name, columns }: Tensor): number {
+  const scales = name.endsWith(".scales");
+  if (!decoderOf(model).experts || !/(o|down)_proj/.test(name)) return 1;
+  const K = columns * (scales ? BLOCK : 1);
+  return 2 ** Math.round(Math.log2(2 * K * model.num_hidden_layers) / 2);
+}
+
+/** The same of biases, which all tokens have in common. */
+function biasSize(model: ModelConfig, name: string): number {
+  if (!decoderOf(model).experts || name.endsWith("sinks")) return 1;
+  return /(o|down)_bias$/.test(name) ? 1 / (4 * Math.sqrt(2 * model.num_hidden_layers)) : 1 / 8;
+}
+
 /** An element of a vector: around its size, but for biases and sinks, which are around zero. */
-function vectorAt(name: string, size: number, seed: number, index: number): number {
+function vectorAt(model: ModelConfig, name: string, size: number, seed: number, index: number): number {
   const random = randomAt(seed, index);
   if (name === "no_bias") return 0;
-  return /(bias|sinks)$/.test(name) ? random : size * (1 + random / 2);
+  return /(bias|sinks)$/.test(name) ? random * biasSize(model, name) : size * (1 + random / 2);
 }
 
 /** A stream of random numbers for each name (FNV-1a): what else is in memory does not matter. */
@@ -100,13 +118,15 @@ export async function fillForward(
     const stream = streamIn(seed, tensor, tensors);
     const stride = strideOf(columns);
     if (role === "matrix" || role === "cache") {
-      await fillBuffer(gpu, buffer, element, stream);
+      // Whole numbers have scales that are made smaller for them.
+      const shrink = element === "i8" || element === "i4" ? 1 : shrinkOf(model, tensor);
+      await fillBuffer(gpu, buffer, element, stream, shrink);
       if (role === "matrix")
-        stored.set(name, (row, column) => storedAt(element, stream, row * stride + column));
+        stored.set(name, (row, column) => storedAt(element, stream, row * stride + column) / shrink);
     } else if (role === "vector") {
       const size = someMatrix === undefined ? 1 : sizeOf(name, model, someMatrix);
       const at: Matrix = (row, column) => {
-        const value = vectorAt(name, size, stream, row * stride + column);
+        const value = vectorAt(model, name, size, stream, row * stride + column);
         return element === "f16" ? f16Value(f16Bits(value)) : Math.fround(value);
       };
       stored.set(name, at);

@@ -116,7 +116,7 @@ export const expertKernel = (perOutput: 1 | 2) =>
     fields: expertFields,
     impossible,
     unsupported: (shape: ExpertShape, dtype: DType) =>
-      quantsOf[dtype] === undefined ? undefined : wholeBlocks({ M: 1, ...shape }, dtype),
+      quantsOf[dtype] === undefined ? undefined : wholeBlocks(shape, dtype),
     operands: (shape: ExpertShape, dtype: DType) => expertOperands(shape, dtype, perOutput),
     rowsRead: (shape: ExpertShape) => rowsRead(shape, perOutput),
     work(shape: ExpertShape, dtype: DType) {

@@ -223,9 +223,9 @@ const shapes: Record<KernelName, readonly AnyShape[]> = {
   ],
   copy: [{ words: 1 }, { words: 67 }, { words: 8209 }],
   fill: [
-    { words: 1, seed: 1 },
-    { words: 67, seed: 2 },
-    { words: 70_001, seed: 3 },
+    { words: 1, seed: 1, shrink: 1 },
+    { words: 67, seed: 2, shrink: 64 },
+    { words: 70_001, seed: 3, shrink: 1 },
   ],
   empty: [{ mark: 7 }],
 };

@@ -57,7 +57,7 @@ export const calls: Call[] = [
   { kernel: "mma", shape: { subgroups: 3, chains: 4, steps: 16, M: 8, N: 16, K: 8 } },
   { kernel: "reread", shape: { groups: 5, words: 3, slices: 2 } },
   { kernel: "copy", shape: { words: 5 } },
-  { kernel: "fill", shape: { words: 5, seed: 9 } },
+  { kernel: "fill", shape: { words: 5, seed: 9, shrink: 1 } },
   { kernel: "empty", shape: { mark: 7 } },
 ];
 export const callOf = (name: KernelName) => calls.find(({ kernel }) => kernel === name)!;
