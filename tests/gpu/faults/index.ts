@@ -1,4 +1,5 @@
 import { attentionFaults } from "./attention";
+import { expertFaults } from "./experts";
 import { type Fault, faultsOf } from "./fault";
 import { matmulFaults } from "./matmul";
 import { matrixFaults } from "./matrix";
@@ -14,5 +15,6 @@ export const faults: readonly Fault[] = faultsOf([
   ...matvecFaults,
   ...attentionFaults,
   ...transformerFaults,
+  ...expertFaults,
   ...probeFaults,
 ]);
