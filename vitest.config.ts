@@ -46,7 +46,7 @@ const instances = [
 const gpu: TestProjectConfiguration = {
   extends: true,
   // Found only when the first test that imports it runs, it would make Vite reload that test.
-  optimizeDeps: { include: ["onnxruntime-web/wasm"] },
+  optimizeDeps: { include: ["onnxruntime-web/wasm", "@jax-js/jax"] },
   test: {
     name: "gpu",
     include: ["tests/gpu/**/*.test.ts"],
@@ -78,7 +78,7 @@ export default defineConfig({
         },
       },
     ],
-    // Two software adapters at once on two cores would only take turns.
+    // The page's tests wait for what happens in time; tests/run.mjs lets two browsers of the gpu rung work at once.
     fileParallelism: false,
   },
 });

@@ -6,6 +6,9 @@
 // queries as keys is prefill. Rows are padded to whole vec4s; HEAD_WORDS of them make a head.
 //   Q, O: (batch · queries · heads, headDim)      K, V: (batch · kvHeads · keys, headDim)
 //
+// Where the cache is in q8_0 (QUANTISED), K holds keys and then values as whole numbers, four in a word, and `scales` in
+// blocks of 32 the largest of each: (2 · batch · kvHeads · keys, headDim / 32), two f16 in each u32. It says how large 127 is.
+//
 // A workgroup takes ROWS rows of one key/value head. A row is one query of one of the query heads that
 // share the key/value head, so that each key is read once for all of them.
 //
@@ -13,9 +16,10 @@
 // "Flash-Decoding", 2023). O is then what attention_merge.wgsl makes of the splits' own results and `stats`, the
 // highest score and the sum of the weights of each: row by row, split by split.
 //
-// Prelude: elem, kv (an element of K and V), out (an element of O), PLAIN and PACKED (1 and 0 where kv is a
-// vec4f, 0 and 1 where it is a vec2u of four halves), HEAD_WORDS, SPLITS, PARTIAL (1 where there are several splits,
-// else 0), ROWS, THREADS, KEYS (divides THREADS); derived from these
+// Prelude: elem, kv (what is loaded of K and V at once), out (an element of O); of PLAIN, PACKED and QUANTISED one is 1
+// and the others 0: kv is a vec4f, a vec2u of four halves, or a vec4u of 16 whole numbers; FLOATS = PLAIN + PACKED;
+// WIDE, the vec4s that a kv makes; HEAD_WORDS, LOADS = HEAD_WORDS / WIDE, SCALE_WORDS (of a head, with its padding);
+// SPLITS, PARTIAL (1 where there are several splits, else 0), ROWS, THREADS, KEYS (divides THREADS); derived from these
 // ROWS_PER_THREAD = ⌈ROWS / (THREADS / KEYS)⌉ and SLOTS = ⌈ROWS · HEAD_WORDS / THREADS⌉.
 
 struct Shape { batch: u32, queries: u32, keys: u32, heads: u32, kvHeads: u32, headDim: u32, window: u32, capacity: u32 }
@@ -24,6 +28,8 @@ struct Shape { batch: u32, queries: u32, keys: u32, heads: u32, kvHeads: u32, he
 @group(0) @binding(1) var<storage, read> q: array<vec4<elem>>;
 @group(0) @binding(2) var<storage, read> k: array<kv>;
 @group(0) @binding(3) var<storage, read> v: array<kv>;
+// In v's place where QUANTISED: k holds keys and, behind them all, values.
+@group(0) @binding(3) var<storage, read> scales: array<u32>;
 @group(0) @binding(4) var<storage, read_write> o: array<vec4<out>>;
 @group(0) @binding(5) var<storage, read_write> stats: array<vec4f>;
 
@@ -35,12 +41,47 @@ var<workgroup> score: array<f32, ROWS * KEYS>;
 var<workgroup> highest: array<f32, ROWS>;
 var<workgroup> rescale: array<f32, ROWS>;
 
-fn floats(word: kv) -> vec4f {
+// Four neighbours of a cache in q8_0, as whole numbers.
+fn whole(word: u32) -> vec4f { return vec4f(vec4i(vec4u(word) << vec4u(24, 16, 8, 0)) >> vec4u(24)); }
+
+// What they are multiples of, where they are vec4 number `at` of the cache: the largest of their block is 127 of it.
+fn step_at(at: u32) -> f32 {
+  for (var once = 0u; once < FLOATS; once++) { // unroll
+    return 1.0;
+  }
+  for (var once = 0u; once < QUANTISED; once++) { // unroll
+    let block = at % HEAD_WORDS / 8u;
+    return unpack2x16float(scales[at / HEAD_WORDS * SCALE_WORDS + block / 2u] >> (16u * (block % 2u))).x / 127;
+  }
+}
+
+fn numbers(loaded: kv, step: f32) -> array<vec4f, WIDE> {
   for (var once = 0u; once < PLAIN; once++) { // unroll
-    return vec4f(word);
+    return array<vec4f, WIDE>(vec4f(loaded));
   }
   for (var once = 0u; once < PACKED; once++) { // unroll
-    return vec4f(unpack2x16float(word.x), unpack2x16float(word.y));
+    return array<vec4f, WIDE>(vec4f(unpack2x16float(loaded.x), unpack2x16float(loaded.y)));
+  }
+  for (var once = 0u; once < QUANTISED; once++) { // unroll
+    return array<vec4f, WIDE>(step * whole(loaded.x), step * whole(loaded.y), step * whole(loaded.z), step * whole(loaded.w));
+  }
+}
+
+// The vec4s of a load of the key that begins at vec4 number `at`.
+fn keys_at(at: u32, load: u32) -> array<vec4f, WIDE> {
+  return numbers(k[at / WIDE + load], step_at(at + load * WIDE));
+}
+
+fn behind_keys(at: u32) -> u32 { return at + shape.batch * shape.kvHeads * shape.capacity * HEAD_WORDS; }
+
+// Vec4 number `at` of the values.
+fn value_at(at: u32) -> vec4f {
+  for (var once = 0u; once < FLOATS; once++) { // unroll
+    return numbers(v[at], 1.0)[0];
+  }
+  for (var once = 0u; once < QUANTISED; once++) { // unroll
+    let behind = behind_keys(at);
+    return step_at(behind) * whole(k[behind / WIDE][behind % WIDE]);
   }
 }
 
@@ -87,11 +128,13 @@ fn main(
     // in Chromium 156 and in Firefox 153.
     var dots = array<f32, ROWS_PER_THREAD>();
     if (key < stop) {
-      for (var word = 0u; word < HEAD_WORDS; word++) {
-        let column = floats(k[cache + key * HEAD_WORDS + word]);
-        for (var i = 0u; i < ROWS_PER_THREAD; i++) { // unroll
-          let r = min(thread / KEYS + i * ROW_STEP, ROWS - 1u);
-          dots[i] += dot(query[r * HEAD_WORDS + word], column);
+      for (var load = 0u; load < LOADS; load++) {
+        let columns = keys_at(cache + key * HEAD_WORDS, load);
+        for (var each = 0u; each < WIDE; each++) { // unroll
+          for (var i = 0u; i < ROWS_PER_THREAD; i++) { // unroll
+            let r = min(thread / KEYS + i * ROW_STEP, ROWS - 1u);
+            dots[i] += dot(query[r * HEAD_WORDS + load * WIDE + each], columns[each]);
+          }
         }
       }
     }
@@ -124,7 +167,7 @@ fn main(
       var weights = total[s] * rescale[r];
       for (var i = 0u; i < seen; i++) {
         let weight = score[r * KEYS + i];
-        sum = fma(vec4f(weight), floats(v[at + i * HEAD_WORDS]), sum);
+        sum = fma(vec4f(weight), value_at(at + i * HEAD_WORDS), sum);
         weights += weight;
       }
       acc[s] = sum;

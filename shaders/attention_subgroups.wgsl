@@ -10,8 +10,7 @@
 // With more than one split, O is what attention_merge.wgsl makes of the splits' own results and `stats`, the highest
 // score and the sum of the weights of each: row by row, split by split.
 //
-// Prelude: elem, kv (an element of K and V), out (an element of O), PLAIN and PACKED (1 and 0 where kv is a
-// vec4f, 0 and 1 where it is a vec2u of four halves), HEAD_WORDS, SUBGROUP (lanes), SUBGROUPS (of a workgroup), ROWS,
+// Prelude: elem, kv, out, PLAIN, PACKED, QUANTISED, FLOATS, WIDE, LOADS and SCALE_WORDS as there, HEAD_WORDS, SUBGROUP (lanes), SUBGROUPS (of a workgroup), ROWS,
 // KEYS (of a lane), SPLITS, PARTIAL (1 where there are several splits, else 0); derived from these
 // QUERY_WORDS = ⌈HEAD_WORDS / SUBGROUP⌉, WORD_LANES, KEY_LANES = SUBGROUP / WORD_LANES, KEY_STEPS = log2(KEY_LANES),
 // WORDS = ⌈HEAD_WORDS / WORD_LANES⌉, and of the two ways to hand over weights one with its bound and one with zero:
@@ -23,17 +22,54 @@ struct Shape { batch: u32, queries: u32, keys: u32, heads: u32, kvHeads: u32, he
 @group(0) @binding(1) var<storage, read> q: array<vec4<elem>>;
 @group(0) @binding(2) var<storage, read> k: array<kv>;
 @group(0) @binding(3) var<storage, read> v: array<kv>;
+// In v's place where QUANTISED: k holds keys and, behind them all, values.
+@group(0) @binding(3) var<storage, read> scales: array<u32>;
 @group(0) @binding(4) var<storage, read_write> o: array<vec4<out>>;
 @group(0) @binding(5) var<storage, read_write> stats: array<vec4f>;
 
 const MASKED = -1e30;
 
-fn floats(word: kv) -> vec4f {
+// Four neighbours of a cache in q8_0, as whole numbers.
+fn whole(word: u32) -> vec4f { return vec4f(vec4i(vec4u(word) << vec4u(24, 16, 8, 0)) >> vec4u(24)); }
+
+// What they are multiples of, where they are vec4 number `at` of the cache: the largest of their block is 127 of it.
+fn step_at(at: u32) -> f32 {
+  for (var once = 0u; once < FLOATS; once++) { // unroll
+    return 1.0;
+  }
+  for (var once = 0u; once < QUANTISED; once++) { // unroll
+    let block = at % HEAD_WORDS / 8u;
+    return unpack2x16float(scales[at / HEAD_WORDS * SCALE_WORDS + block / 2u] >> (16u * (block % 2u))).x / 127;
+  }
+}
+
+fn numbers(loaded: kv, step: f32) -> array<vec4f, WIDE> {
   for (var once = 0u; once < PLAIN; once++) { // unroll
-    return vec4f(word);
+    return array<vec4f, WIDE>(vec4f(loaded));
   }
   for (var once = 0u; once < PACKED; once++) { // unroll
-    return vec4f(unpack2x16float(word.x), unpack2x16float(word.y));
+    return array<vec4f, WIDE>(vec4f(unpack2x16float(loaded.x), unpack2x16float(loaded.y)));
+  }
+  for (var once = 0u; once < QUANTISED; once++) { // unroll
+    return array<vec4f, WIDE>(step * whole(loaded.x), step * whole(loaded.y), step * whole(loaded.z), step * whole(loaded.w));
+  }
+}
+
+// The vec4s of a load of the key that begins at vec4 number `at`.
+fn keys_at(at: u32, load: u32) -> array<vec4f, WIDE> {
+  return numbers(k[at / WIDE + load], step_at(at + load * WIDE));
+}
+
+fn behind_keys(at: u32) -> u32 { return at + shape.batch * shape.kvHeads * shape.capacity * HEAD_WORDS; }
+
+// Vec4 number `at` of the values.
+fn value_at(at: u32) -> vec4f {
+  for (var once = 0u; once < FLOATS; once++) { // unroll
+    return numbers(v[at], 1.0)[0];
+  }
+  for (var once = 0u; once < QUANTISED; once++) { // unroll
+    let behind = behind_keys(at);
+    return step_at(behind) * whole(k[behind / WIDE][behind % WIDE]);
   }
 }
 
@@ -93,15 +129,19 @@ fn main(
     for (var i = 0u; i < KEYS; i++) { // unroll
       at_key[i] = cache + min(tile + i * SUBGROUP + lane, stop - 1u) * HEAD_WORDS;
     }
-    for (var word = 0u; word < HEAD_WORDS; word++) { // unroll
-      var column: array<vec4f, KEYS>;
+    for (var load = 0u; load < LOADS; load++) { // unroll
+      var columns: array<array<vec4f, WIDE>, KEYS>;
       for (var i = 0u; i < KEYS; i++) { // unroll
-        column[i] = floats(k[at_key[i] + word]);
+        columns[i] = keys_at(at_key[i], load);
       }
-      for (var r = 0u; r < ROWS; r++) { // unroll
-        let row = subgroupBroadcast(query[r * QUERY_WORDS + word / SUBGROUP], word % SUBGROUP);
-        for (var i = 0u; i < KEYS; i++) { // unroll
-          score[r * KEYS + i] = fma(row.x, column[i].x, fma(row.y, column[i].y, fma(row.z, column[i].z, fma(row.w, column[i].w, score[r * KEYS + i]))));
+      for (var each = 0u; each < WIDE; each++) { // unroll
+        const word = load * WIDE + each;
+        for (var r = 0u; r < ROWS; r++) { // unroll
+          let row = subgroupBroadcast(query[r * QUERY_WORDS + word / SUBGROUP], word % SUBGROUP);
+          for (var i = 0u; i < KEYS; i++) { // unroll
+            let column = columns[i][each];
+            score[r * KEYS + i] = fma(row.x, column.x, fma(row.y, column.y, fma(row.z, column.z, fma(row.w, column.w, score[r * KEYS + i]))));
+          }
         }
       }
     }
@@ -132,7 +172,7 @@ fn main(
         let at = cache + min(tile + i * SUBGROUP + turn, stop - 1u) * HEAD_WORDS;
         var column: array<vec4f, WORDS>;
         for (var n = 0u; n < WORDS; n++) { // unroll
-          column[n] = floats(v[at + min(lane + n * WORD_LANES, HEAD_WORDS - 1u)]);
+          column[n] = value_at(at + min(lane + n * WORD_LANES, HEAD_WORDS - 1u));
         }
         for (var r = 0u; r < ROWS; r++) { // unroll
           let weight = vec4f(subgroupBroadcast(score[r * KEYS + i], turn));
@@ -146,7 +186,7 @@ fn main(
         let at = cache + min(tile + i * SUBGROUP + owner, stop - 1u) * HEAD_WORDS;
         var column: array<vec4f, WORDS>;
         for (var n = 0u; n < WORDS; n++) { // unroll
-          column[n] = floats(v[at + min(lane % WORD_LANES + n * WORD_LANES, HEAD_WORDS - 1u)]);
+          column[n] = value_at(at + min(lane % WORD_LANES + n * WORD_LANES, HEAD_WORDS - 1u));
         }
         for (var r = 0u; r < ROWS; r++) { // unroll
           let weight = vec4f(subgroupShuffle(score[r * KEYS + i], owner));

@@ -2,8 +2,8 @@
 // key/value head and one split of their keys, and holds rows and sums in registers. Neighbouring threads have
 // neighbouring splits, or neighbouring rows where there is one split only.
 //
-// Prelude: elem, kv, out, PLAIN, PACKED, HEAD_WORDS, ROWS, SPLITS and PARTIAL as there; THREADS, and KEYS that a
-// thread takes at once.
+// Prelude: elem, kv, out, PLAIN, PACKED, QUANTISED, FLOATS, WIDE, LOADS, SCALE_WORDS, HEAD_WORDS, ROWS, SPLITS and PARTIAL
+// as there; THREADS, and KEYS that a thread takes at once.
 
 struct Shape { batch: u32, queries: u32, keys: u32, heads: u32, kvHeads: u32, headDim: u32, window: u32, capacity: u32 }
 
@@ -11,17 +11,53 @@ struct Shape { batch: u32, queries: u32, keys: u32, heads: u32, kvHeads: u32, he
 @group(0) @binding(1) var<storage, read> q: array<vec4<elem>>;
 @group(0) @binding(2) var<storage, read> k: array<kv>;
 @group(0) @binding(3) var<storage, read> v: array<kv>;
+// In v's place where QUANTISED: k holds keys and, behind them all, values.
+@group(0) @binding(3) var<storage, read> scales: array<u32>;
 @group(0) @binding(4) var<storage, read_write> o: array<vec4<out>>;
 @group(0) @binding(5) var<storage, read_write> stats: array<vec4f>;
 
 const MASKED = -1e30;
 
-fn floats(word: kv) -> vec4f {
+// Four neighbours of a cache in q8_0, as whole numbers.
+fn whole(word: u32) -> vec4f { return vec4f(vec4i(vec4u(word) << vec4u(24, 16, 8, 0)) >> vec4u(24)); }
+
+// What they are multiples of, where they are vec4 number `at` of the cache: the largest of their block is 127 of it.
+fn step_at(at: u32) -> f32 {
+  for (var once = 0u; once < FLOATS; once++) { // unroll
+    return 1.0;
+  }
+  for (var once = 0u; once < QUANTISED; once++) { // unroll
+    let block = at % HEAD_WORDS / 8u;
+    return unpack2x16float(scales[at / HEAD_WORDS * SCALE_WORDS + block / 2u] >> (16u * (block % 2u))).x / 127;
+  }
+}
+
+fn numbers(loaded: kv, step: f32) -> array<vec4f, WIDE> {
   for (var once = 0u; once < PLAIN; once++) { // unroll
-    return vec4f(word);
+    return array<vec4f, WIDE>(vec4f(loaded));
   }
   for (var once = 0u; once < PACKED; once++) { // unroll
-    return vec4f(unpack2x16float(word.x), unpack2x16float(word.y));
+    return array<vec4f, WIDE>(vec4f(unpack2x16float(loaded.x), unpack2x16float(loaded.y)));
+  }
+  for (var once = 0u; once < QUANTISED; once++) { // unroll
+    return array<vec4f, WIDE>(step * whole(loaded.x), step * whole(loaded.y), step * whole(loaded.z), step * whole(loaded.w));
+  }
+}
+
+// The vec4s of a load of the key that begins at vec4 number `at`.
+fn keys_at(at: u32, load: u32) -> array<vec4f, WIDE> {
+  return numbers(k[at / WIDE + load], step_at(at + load * WIDE));
+}
+
+fn behind_keys(at: u32) -> u32 { return at + shape.batch * shape.kvHeads * shape.capacity * HEAD_WORDS; }
+
+// The same of a value.
+fn values_at(at: u32, load: u32) -> array<vec4f, WIDE> {
+  for (var once = 0u; once < FLOATS; once++) { // unroll
+    return numbers(v[at + load], 1.0);
+  }
+  for (var once = 0u; once < QUANTISED; once++) { // unroll
+    return keys_at(behind_keys(at), load);
   }
 }
 
@@ -76,12 +112,16 @@ fn main(
     for (var i = 0u; i < KEYS; i++) { // unroll
       at_key[i] = cache + min(tile + i, stop - 1u) * HEAD_WORDS;
     }
-    for (var word = 0u; word < HEAD_WORDS; word++) { // unroll
+    for (var load = 0u; load < LOADS; load++) { // unroll
       for (var i = 0u; i < KEYS; i++) { // unroll
-        let column = floats(k[at_key[i] + word]);
-        for (var r = 0u; r < ROWS; r++) { // unroll
-          let row = query[r * HEAD_WORDS + word];
-          score[r * KEYS + i] = fma(row.x, column.x, fma(row.y, column.y, fma(row.z, column.z, fma(row.w, column.w, score[r * KEYS + i]))));
+        let columns = keys_at(at_key[i], load);
+        for (var each = 0u; each < WIDE; each++) { // unroll
+          const word = load * WIDE + each;
+          let column = columns[each];
+          for (var r = 0u; r < ROWS; r++) { // unroll
+            let row = query[r * HEAD_WORDS + word];
+            score[r * KEYS + i] = fma(row.x, column.x, fma(row.y, column.y, fma(row.z, column.z, fma(row.w, column.w, score[r * KEYS + i]))));
+          }
         }
       }
     }
@@ -103,14 +143,20 @@ fn main(
       }
     }
 
-    for (var word = 0u; word < HEAD_WORDS; word++) { // unroll
-      for (var r = 0u; r < ROWS; r++) { // unroll
-        acc[r * HEAD_WORDS + word] *= rescale[r];
+    for (var load = 0u; load < LOADS; load++) { // unroll
+      for (var each = 0u; each < WIDE; each++) { // unroll
+        const word = load * WIDE + each;
+        for (var r = 0u; r < ROWS; r++) { // unroll
+          acc[r * HEAD_WORDS + word] *= rescale[r];
+        }
       }
       for (var i = 0u; i < KEYS; i++) { // unroll
-        let column = floats(v[at_key[i] + word]);
-        for (var r = 0u; r < ROWS; r++) { // unroll
-          acc[r * HEAD_WORDS + word] = fma(vec4f(score[r * KEYS + i]), column, acc[r * HEAD_WORDS + word]);
+        let columns = values_at(at_key[i], load);
+        for (var each = 0u; each < WIDE; each++) { // unroll
+          const word = load * WIDE + each;
+          for (var r = 0u; r < ROWS; r++) { // unroll
+            acc[r * HEAD_WORDS + word] = fma(vec4f(score[r * KEYS + i]), columns[each], acc[r * HEAD_WORDS + word]);
+          }
         }
       }
     }

@@ -38,7 +38,7 @@ const thinnedSchema = v.strictObject({
 });
 
 /** Samples in time order, none dropped; or what a link keeps of them. */
-const timesSchema = v.variant("kind", [
+export const timesSchema = v.variant("kind", [
   v.strictObject({
     kind: v.literal("samples"),
     seconds: v.pipe(v.array(positive), v.minLength(1), v.maxLength(MAX_FORWARD_SAMPLES)),

@@ -75,6 +75,8 @@ export const planSchema = v.strictObject({
   kv: v.pipe(v.array(v.picklist(kvWords)), v.minLength(1), v.maxLength(4)),
   /** Whether whole models are run with kernels that do several things at once, without, or both. */
   fused: v.pipe(v.array(v.boolean()), v.minLength(1), v.maxLength(2)),
+  /** Whether the models are trained as well, last of all. */
+  train: v.boolean(),
 });
 
 export type Plan = v.InferOutput<typeof planSchema>;
@@ -94,6 +96,7 @@ const standard: Plan = {
   forward: false,
   kv: ["auto"],
   fused: [true],
+  train: false,
 };
 
 /** What a preset stands for when no other word is given; presets also set how long each cell is measured. */
@@ -169,10 +172,19 @@ const words: Readonly<Record<string, (list: string[]) => Partial<Plan>>> = {
   memory: ([one = ""]) => ({ memory: bytes(one) }),
   forward: ([one = ""]) => ({ forward: name("value of forward", switches, one) === "on" }),
   kv: (list) => ({ kv: each(list, (given) => name("type of KV cache", kvWords, given)) }),
+  train: ([one = ""]) => ({ train: name("value of train", switches, one) === "on" }),
   fused: (list) => ({ fused: each(list, (given) => name("value of fused", switches, given) === "on") }),
 };
 
 export const planWordNames = Object.keys(words);
+
+/** The words of a plan that make a context, with their largest values: "depth=4096 pp=512 tg=128". */
+function contextWords({ depth, pp, tg }: Plan): string {
+  const words = { depth, pp, tg };
+  return Object.entries(words)
+    .flatMap(([word, list]) => (Math.max(0, ...list) > 0 ? [`${word}=${Math.max(...list)}`] : []))
+    .join(" ");
+}
 
 function validate(plan: Plan): Plan {
   const parsed = v.safeParse(planSchema, plan);
@@ -183,14 +195,18 @@ function validate(plan: Plan): Plan {
   for (const id of plan.model) {
     const limit = modelConfig(id).max_position_embeddings;
     const [pp, tg] = [Math.max(0, ...plan.pp), Math.max(0, ...plan.tg)];
-    // A whole model reads and then writes, and what it writes first was the last of what it read.
-    const longest = Math.max(0, ...plan.depth) + (plan.forward ? pp + tg + 1 : Math.max(pp, tg));
+    // A whole model reads and then writes, one token of each at least, and what it writes first was the last of what it read.
+    const tokens = plan.forward ? Math.max(1, pp) + Math.max(1, tg) + 1 : Math.max(pp, tg);
+    const longest = Math.max(0, ...plan.depth) + tokens;
     if (longest > limit)
-      throw new BadWord(`depth: ${id} reads ${limit} tokens at most, this plan asks for ${longest}`);
+      throw new BadWord(
+        `${contextWords(plan)}: ${id} reads ${limit} tokens at most (max_position_embeddings), this plan asks for ${longest}`,
+      );
   }
   if (plan.model.length > 0 && plan.pp.length + plan.tg.length === 0)
     throw new BadWord("pp=0 tg=0: nothing to measure");
   if (plan.forward && plan.model.length === 0) throw new BadWord("forward=on: there is no model to run");
+  if (plan.train && plan.model.length === 0) throw new BadWord("train=on: there is no model to train");
   const count = plan.model.length * plan.depth.length * (plan.pp.length + plan.tg.length * plan.batch.length);
   if (count > 64) throw new BadWord(`this plan multiplies to ${count} workloads; 64 at most`);
   const runs = Math.max(1, plan.pp.length) * Math.max(1, plan.tg.length) * plan.batch.length;
@@ -198,6 +214,9 @@ function validate(plan: Plan): Plan {
   const whole = plan.model.length * plan.dtype.length * plan.depth.length * runs * ways;
   if (plan.forward && whole > 64)
     throw new BadWord(`forward=on: this plan multiplies to ${whole} runs of whole models; 64 at most`);
+  const trained = plan.model.length * plan.dtype.length * Math.max(1, plan.pp.length) * plan.batch.length;
+  if (plan.train && trained > 64)
+    throw new BadWord(`train=on: this plan multiplies to ${trained} models to train; 64 at most`);
   return plan;
 }
 
@@ -261,6 +280,7 @@ export function planPairs(plan: Plan): [string, string][] {
   if (plan.forward) pairs.push(["forward", "on"]);
   list("kv", plan.kv, base.kv);
   list("fused", plan.fused.map(switchWord), base.fused.map(switchWord));
+  if (plan.train) pairs.push(["train", "on"]);
   return pairs;
 }
 
@@ -276,6 +296,13 @@ function only(workload: Workload, names: readonly KernelName[]): Workload {
   const steps = workload.steps.filter(({ call }) => names.includes(call.kernel));
   return { ...workload, id: `${workload.id} [${names.join(", ")}]`, phase: "kernel", tokens: 0, steps };
 }
+
+/** A phone's browser is ended rather than refused memory: weights have this at most. */
+const PHONE_WEIGHTS = 2 ** 28;
+
+/** Bytes that weights may take: what the plan says, and on a phone no more than it bears. */
+export const memoryBudget = ({ memory }: Pick<Plan, "memory">, mobile: boolean): number =>
+  mobile ? Math.min(memory, PHONE_WEIGHTS) : memory;
 
 /** Every workload that a plan asks for, in the order in which it is reported. */
 export function workloadsOf(plan: Plan): Workload[] {

@@ -8,6 +8,7 @@ import { forwardSchema, MAX_FORWARDS } from "./forward_result";
 import { callSchema, dtypeSchema, planSchema } from "./plan";
 import { migrate } from "./result_migration";
 import { clockSchema, hasSamples, spanSchema, timingSchema } from "./timing";
+import { MAX_TRAININGS, trainingSchema } from "./training_result";
 
 export const SCHEMA = 5;
 
@@ -219,6 +220,8 @@ export const resultSchema = v.strictObject({
   outcomes: v.pipe(v.array(outcomeSchema), v.maxLength(2000)),
   /** Models that were run whole, after their kernels; empty where the plan did not ask for it. */
   forwards: v.pipe(v.array(forwardSchema), v.maxLength(MAX_FORWARDS)),
+  /** Models that were trained, last of all; empty where the plan did not ask for it. */
+  trainings: v.pipe(v.array(trainingSchema), v.maxLength(MAX_TRAININGS)),
 });
 
 export type Result = v.InferOutput<typeof resultSchema>;

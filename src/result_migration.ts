@@ -60,11 +60,15 @@ const from3 = (result: Fields): Fields => ({
   forwards: [],
 });
 
-/** Schema 5 says how whole models stored their KV cache, and what they did at once; before, there was one way. */
+/**
+ * Schema 5 says how whole models stored their KV cache, and what they did at once; before, there was one way. It adds
+ * models that are trained: none was before.
+ */
 const from4 = (result: Fields): Fields => ({
   ...result,
   schema: 5,
-  plan: merged(result.plan, { kv: ["auto"], fused: [true] }),
+  plan: merged(result.plan, { kv: ["auto"], fused: [true], train: false }),
+  trainings: [],
   forwards: each(result.forwards, (outcome) => ({
     ...outcome,
     kv: outcome.dtype === "f32" ? "f32" : "f16",

@@ -1,6 +1,6 @@
-// npm test: brings the browsers it needs, runs the rungs and adds them up. The rungs with browsers do not run side by
-// side: a software adapter takes all cores. The one without runs beside the first of them, in what compilers of shaders
-// leave over, and says what came of it at its end. A rung that ran nothing, or found no browser at all, is a failure; a
+// npm test: brings the browsers it needs, runs the rungs and adds them up. The rungs with browsers run one after the
+// other. In the first of them two browsers work at a time, and the rung without a browser runs beside it: a compiler of
+// shaders keeps one core busy, and tests of kernels wait for it most of the time. A rung that ran nothing, or found no browser at all, is a failure; a
 // single browser or adapter that cannot be had is skipped with its reason.
 
 import { spawn, spawnSync } from "node:child_process";
@@ -57,8 +57,8 @@ function ended(command, words, beside) {
   });
 }
 
-/** Runs one rung; its counts, or one failure where it ended without a report. */
-async function runRung(name, beside = false) {
+/** Runs one rung with further words; its counts, or one failure where it ended without a report. */
+async function runRung(name, more = [], beside = false) {
   const file = join(folder, `${name}.json`);
   const words = [
     "vitest",
@@ -68,6 +68,7 @@ async function runRung(name, beside = false) {
     "--reporter=default",
     "--reporter=json",
     `--outputFile.json=${file}`,
+    ...more,
   ];
   const status = await ended("npx", words, beside);
   try {
@@ -81,8 +82,8 @@ async function runRung(name, beside = false) {
 }
 
 const noBrowser = skippedEngines.length === browsers.engines.length;
-const unit = runRung("unit", !noBrowser);
-const gpu = noBrowser ? undefined : await runRung("gpu");
+const unit = runRung("unit", [], !noBrowser);
+const gpu = noBrowser ? undefined : await runRung("gpu", ["--fileParallelism", "--maxWorkers=2"]);
 const rungs = [await unit, ...(gpu === undefined ? [] : [gpu, await runRung("e2e")])];
 rmSync(folder, { recursive: true });
 

@@ -3,6 +3,7 @@
 import type { Measurement, Result } from "../result";
 import type { OrderStatistics } from "../timing";
 import { callName } from "../workloads";
+import { compareForwards, type ForwardComparison, loneForwards } from "./compare_forwards";
 import { type Difference, differences } from "./differences";
 import { type Estimate, secondsPerCall, secondsPerDispatch } from "./estimate";
 import { odditiesOf } from "./oddities";
@@ -39,7 +40,7 @@ function judged(log: number, below: number, above: number): Ratio {
 }
 
 /** A median with its 95 % interval. */
-type Middle = Pick<OrderStatistics, "median" | "low" | "high">;
+export type Middle = Pick<OrderStatistics, "median" | "low" | "high">;
 
 /** Error bars of the logarithm of a ratio of medians, downwards and upwards. */
 function barsOf(a: Middle, b: Middle): { below: number; above: number } {
@@ -77,7 +78,7 @@ export interface CellComparison {
   readonly remarks: readonly string[];
 }
 
-/** A cell that only one side measured. */
+/** A cell, or a whole model, that only one side measured. */
 export interface LoneCell {
   readonly name: string;
   /** What became of it on the other side. */
@@ -90,6 +91,8 @@ export interface Comparison {
   /** Of the environment and the protocol: to be read before any verdict. */
   readonly differences: readonly Difference[];
   readonly cells: readonly CellComparison[];
+  /** Of whole models that both ran; they are no part of the whole below, which has their kernels. */
+  readonly forwards: readonly ForwardComparison[];
   readonly onlyA: readonly LoneCell[];
   readonly onlyB: readonly LoneCell[];
   /** How much both devices' own speeds wandered, as a standard deviation: part of every interval. */
@@ -196,8 +199,9 @@ export function compareResults(a: Result, b: Result): Comparison {
   return {
     differences: differences(a, b),
     cells,
-    onlyA: lone(inA, inB, b),
-    onlyB: lone(inB, inA, a),
+    forwards: compareForwards(a, b, (ofA, ofB) => ratioOf(ofA, ofB, wandering)),
+    onlyA: [...lone(inA, inB, b), ...loneForwards(a, b)],
+    onlyB: [...lone(inB, inA, a), ...loneForwards(b, a)],
     wandering,
     overall: count === 0 ? undefined : { ratio: judged(mean, bar("below"), bar("above")), cells: count },
   };

@@ -39,10 +39,10 @@ export function fromOffsets(count: number, median: number, offsets: readonly num
 }
 
 /** The order statistics that reports read, with the bootstrapped interval of the median. Throws on an empty list. */
-export function orderStatistics(samples: readonly number[]): OrderStatistics {
+export function orderStatistics(samples: readonly number[], intervalOf = medianInterval): OrderStatistics {
   const sorted = [...samples].sort((a, b) => a - b);
   const median = fiveDigits(quantile(sorted, 0.5));
-  const { low, high } = medianInterval(samples);
+  const { low, high } = intervalOf(samples);
   const exact = {
     count: samples.length,
     median,

@@ -2,7 +2,7 @@
 
 import type { ForwardCase, ForwardSamples, MeasuredForward } from "../forward_result";
 import type { Result } from "../result";
-import { quantile } from "../statistics";
+import { quantile, seriesInterval } from "../statistics";
 import type { OrderStatistics } from "../timing";
 import { decodeId, prefillId } from "../workloads";
 import { type Estimate, fiveDigits, orderStatistics, rateOf } from "./estimate";
@@ -20,7 +20,7 @@ const known = new WeakMap<ForwardSamples, StepStatistics>();
 function computed(samples: readonly number[]): StepStatistics {
   const sorted = [...samples].sort((a, b) => a - b);
   return {
-    ...orderStatistics(samples),
+    ...orderStatistics(samples, seriesInterval),
     p90: fiveDigits(quantile(sorted, 0.9)),
     p99: fiveDigits(quantile(sorted, 0.99)),
   };
@@ -40,8 +40,10 @@ export function stepStatistics(times: ForwardSamples): StepStatistics {
 /** Seconds that were measured, that the kernels add up to, and that nothing on this device is faster than. */
 export interface Compared {
   readonly measured: Estimate;
-  /** Undefined where a kernel has no time, or none was measured for so many sequences. */
+  /** Undefined where a kernel has no time. */
   readonly kernels: number | undefined;
+  /** The kernels take this at most: prompts are measured one at a time, and several together take no longer than one after another. */
+  readonly kernelsAtMost: boolean;
   /** Undefined where no roof was measured. */
   readonly roofline: number | undefined;
 }
@@ -65,6 +67,8 @@ export interface WholeModel {
   readonly perToken: Compared & { readonly statistics: StepStatistics };
   /** A step with its token read back before the next. */
   readonly interactive: StepStatistics;
+  /** A step after `seconds` of them without a pause; undefined where the plan asked for none. */
+  readonly sustained: { readonly seconds: number; readonly statistics: StepStatistics } | undefined;
   /** Over all sequences. */
   readonly promptTokensPerSecond: Estimate;
   readonly tokensPerSecond: Estimate;
@@ -104,11 +108,8 @@ function sumsOf(given: ForwardCase, all: readonly Throughput[]) {
     return found?.complete ? found.seconds.value : undefined;
   };
   const decode = secondsOf(decodeId(generate, depth, batch));
-  return {
-    // Prompts are measured one at a time.
-    prefill: batch === 1 ? secondsOf(prefillId(prompt, depth)) : undefined,
-    step: decode && decode / generate,
-  };
+  const prefill = secondsOf(prefillId(prompt, depth));
+  return { prefill: prefill && batch * prefill, step: decode && decode / generate };
 }
 
 function breakdownOf({ breakdown }: MeasuredForward): BreakdownPart[] {
@@ -129,10 +130,20 @@ function wholeModel(run: MeasuredForward, all: readonly Throughput[], roof: Roof
     firstToken: {
       measured: firstToken,
       kernels: sums.prefill,
+      kernelsAtMost: batch > 1,
       roofline: rooflineOf(prefill.work, roof),
     },
-    perToken: { measured: perToken, kernels: sums.step, roofline: rooflineOf(decode.work, roof), statistics },
+    perToken: {
+      measured: perToken,
+      kernels: sums.step,
+      kernelsAtMost: false,
+      roofline: rooflineOf(decode.work, roof),
+      statistics,
+    },
     interactive,
+    sustained: run.sustained
+      ? { seconds: fiveDigits(run.sustained.seconds), statistics: stepStatistics(run.sustained.times) }
+      : undefined,
     promptTokensPerSecond: rateOf(batch * prompt, firstToken),
     tokensPerSecond: rateOf(batch, perToken),
     interactiveTokensPerSecond: rateOf(batch, estimateOf(interactive)),

@@ -5,9 +5,10 @@
 import { type Call, workOf } from "../kernels";
 import { type DType, dtypes } from "../kernels/elements";
 import type { Result } from "../result";
-import { decode, modelIds, prefill, type Workload } from "../workloads";
+import { decode, knownModel, modelIds, prefill, type Workload } from "../workloads";
 import { type Estimate, rateOf, secondsPerCall } from "./estimate";
 import { exactly } from "./interval";
+import { type WholeCosts, wholeCosts } from "./own_whole";
 import { type Phase, type Predicted, type PredictionRequest, problemOf } from "./predict";
 import { expertsOf, workloadConfig } from "./prediction/architecture";
 import type { UsedFigure } from "./prediction/chip_figures";
@@ -111,6 +112,10 @@ const nothing: Terms = {
   communication: 0,
 };
 
+/** Dispatches of a pass through a model, all kernels counted. */
+const dispatchesOf = ({ steps, layers }: Workload): number =>
+  SMALL_DISPATCHES * layers + steps.reduce((sum, { count }) => sum + count, 0);
+
 /** The time of a pass and what it is made of; the name of a kernel that was not measured, where one was not. */
 function passOf(
   workload: Workload,
@@ -122,14 +127,12 @@ function passOf(
 ): Phase | { readonly missing: string } {
   const terms: Record<keyof Terms, number> = { ...nothing };
   let seconds = exactly(0);
-  let dispatches = SMALL_DISPATCHES * workload.layers;
   for (const { call, count } of workload.steps) {
     const each = secondsOf(call, dtype, samples);
     const kind = kindOf(call);
     if (each === undefined || kind === undefined) return { missing: `${kind ?? call.kernel} in ${dtype}` };
     const all = times(each, count);
     seconds = plus(seconds, all);
-    dispatches += count;
     const term =
       kind === "attention of one query"
         ? "cacheRead"
@@ -140,14 +143,60 @@ function passOf(
             : "attention";
     terms[term] += passes * all.value;
   }
-  const overhead = dispatches * dispatchCost;
+  const overhead = dispatchesOf(workload) * dispatchCost;
   terms.overhead = passes * overhead;
   const time = times(plus(seconds, exactly(overhead)), passes);
   return { seconds: time, tokensPerSecond: rateOf(tokens, time), terms };
 }
 
+/** What lies between kernels, from the models that were run whole on this device; undefined where none was. */
+function betweenKernels(
+  result: Result,
+  dtype: DType,
+  samples: readonly Sample[],
+  without: string | undefined,
+): WholeCosts | undefined {
+  return wholeCosts(
+    result,
+    dtype,
+    ({ model: id, prompt, depth, batch, decode: { steps } }) => {
+      const model = knownModel(id);
+      if (model === undefined) return undefined;
+      // A prompt's last token is written from, and so is all that was written before.
+      const keys = depth + prompt + Math.floor(steps / 2);
+      const step = decode(id, model, 1, keys, batch);
+      const writing = passOf(step, batch, 1, dtype, samples, 0);
+      const reading = passOf(prefill(id, model, prompt, depth), prompt, batch, dtype, samples, 0);
+      if ("missing" in writing || "missing" in reading) return undefined;
+      return {
+        step: writing.seconds.value,
+        dispatches: dispatchesOf(step),
+        reading: reading.seconds.value,
+      };
+    },
+    without,
+  );
+}
+
 /** What is asked of the measured device: a request without a chip. */
 export type OwnRequest = Omit<PredictionRequest, "chip" | "chips" | "stack" | "cacheBytes">;
+
+/** What a factor adds to a time. */
+const beyond = (time: Estimate, factor: Estimate): Estimate => ({
+  value: time.value * (factor.value - 1),
+  low: time.low * (factor.low - 1),
+  high: time.high * (factor.high - 1),
+});
+
+/** A phase that takes longer than its kernels. */
+function lengthened({ seconds, tokensPerSecond, terms }: Phase, by: Estimate): Phase {
+  const time = plus(seconds, by);
+  return {
+    seconds: time,
+    tokensPerSecond: rateOf(tokensPerSecond.value * seconds.value, time),
+    terms: { ...terms, overhead: terms.overhead + by.value },
+  };
+}
 
 /**
  * Predicts a request on the device of a result, from the calls that it measured in the weights' type. `without` leaves a
@@ -163,17 +212,24 @@ export function predictOwn(result: Result, request: OwnRequest, without?: string
   if (dtype === undefined)
     return refused(`weights in ${weights.id} do not run here: ${dtypes.join(", ")} do`);
   if (expertsOf(request.model) !== undefined || request.model.kv_lora_rank !== undefined)
-    return refused(`${request.model._name_or_path}: experts and latent attention are not predicted from cells`);
+    return refused(
+      `${request.model._name_or_path}: experts and latent attention are not predicted from cells`,
+    );
   const samples = samplesOf(result, dtype, without);
   const name = request.model._name_or_path;
   const model = workloadConfig(request.model);
-  const cost = result.instruments?.dispatchCost ?? 0;
+  const whole = betweenKernels(result, dtype, samples, without);
+  const cost = whole?.perDispatch ?? result.instruments?.dispatchCost ?? 0;
   const context = prompt + Math.ceil(output / 2);
   const step = passOf(decode(name, model, 1, context, batch), batch, 1, dtype, samples, cost);
-  const reading = passOf(prefill(name, model, prompt, 0), prompt * batch, batch, dtype, samples, cost);
+  const kernels = passOf(prefill(name, model, prompt, 0), prompt * batch, batch, dtype, samples, 0);
   const unmeasured = (what: string) => refused(`no ${what} was measured: run dtype=${dtype} with pp and tg`);
   if ("missing" in step) return unmeasured(step.missing);
-  if ("missing" in reading) return unmeasured(reading.missing);
+  if ("missing" in kernels) return unmeasured(kernels.missing);
+  const reading =
+    whole === undefined
+      ? lengthened(kernels, exactly(batch * dispatchesOf(prefill(name, model, prompt, 0)) * cost))
+      : lengthened(kernels, beyond(kernels.seconds, whole.prompts));
   const latency = plus(reading.seconds, times(step.seconds, output - 1));
   return {
     status: "predicted",
@@ -181,6 +237,7 @@ export function predictOwn(result: Result, request: OwnRequest, without?: string
     decode: step,
     ttft: reading.seconds,
     tpot: step.seconds,
+    ...(whole !== undefined && { interactive: plus(step.seconds, exactly(whole.readBack)) }),
     latency,
     throughput: rateOf(output * batch, latency),
     chips: 1,
@@ -188,7 +245,9 @@ export function predictOwn(result: Result, request: OwnRequest, without?: string
     figures: measuredFigures(result, dtype),
     assumptions: [
       `from ${samples.length} calls that this device measured in ${dtype}`,
-      `${SMALL_DISPATCHES} small dispatches per layer at the measured cost of one: their own work is not counted`,
+      whole === undefined
+        ? `${SMALL_DISPATCHES} small dispatches per layer at the measured cost of one: their own work is not counted`
+        : `what lies between kernels, and reading tokens back, as in ${whole.runs} ${whole.runs === 1 ? "run" : "runs"} of whole models in ${dtype}`,
       "WebGPU does not tell how much memory a device has: taken to hold the model",
     ],
   };

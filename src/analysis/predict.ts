@@ -50,6 +50,8 @@ export type Predicted =
       readonly ttft: Estimate | undefined;
       /** Seconds per token and sequence after it. */
       readonly tpot: Estimate;
+      /** The same with each token read back before the next step: known of devices that ran models whole. */
+      readonly interactive?: Estimate;
       /** Seconds from the prompt to the last token. */
       readonly latency: Estimate | undefined;
       /** Output tokens per second of a server that keeps `batch` sequences going. */

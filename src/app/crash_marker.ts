@@ -11,6 +11,7 @@ import type { Progress } from "../engine/run";
 import { forwardName } from "../forward_result";
 import { parsePlan, planPairs, workloadsOf } from "../plan";
 import { parseResult, type Result } from "../result";
+import { trainingName } from "../training_result";
 import { callName, type Workload } from "../workloads";
 import { asPartial, withFailed } from "./interruption";
 import { answered, deadline } from "./storage_deadline";
@@ -93,7 +94,9 @@ const markerSchema = v.strictObject({
   cells: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(10_000)),
 });
 
-function cellOf({ outcomes, forwards }: Result): string | undefined {
+function cellOf({ outcomes, forwards, trainings }: Result): string | undefined {
+  const trained = trainings.at(-1);
+  if (trained?.status === "failed" && trained.reason === PAGE_ENDED) return trainingName(trained);
   const whole = forwards.at(-1);
   if (whole?.status === "failed" && whole.reason === PAGE_ENDED) return forwardName(whole);
   const last = outcomes.at(-1);
@@ -184,8 +187,8 @@ export function keepRun(earlier: Marker | undefined, onRefused: () => void): Kee
   if (earlier === undefined) then((storage) => storage.remove());
   else write(earlier);
   return {
-    keep({ result, cell, forward, total }) {
-      const cut = withFailed(asPartial(result, PAGE_ENDED), { cell, forward }, PAGE_ENDED);
+    keep({ result, cell, forward, training, total }) {
+      const cut = withFailed(asPartial(result, PAGE_ENDED), { cell, forward, training }, PAGE_ENDED);
       // One of the units of a run is not a cell: calibration.
       write({ result: cut, cells: Math.max(1, total - 1) });
     },

@@ -7,7 +7,14 @@ import type { Plan } from "../plan";
 import type { HostInfo, Result } from "../result";
 import type { KnownTuning } from "../tuning_records";
 import { watch } from "./heartbeat";
-import { asPartial, measuredCells, type UnderWay, withFailed, withIncident } from "./interruption";
+import {
+  asPartial,
+  measuredCells,
+  nothingUnderWay,
+  type UnderWay,
+  withFailed,
+  withIncident,
+} from "./interruption";
 import type { Engine, InspectOutcome, Order, RunOutcome, SelfTestOutcome } from "./worker";
 
 export interface Run {
@@ -108,7 +115,7 @@ export function startRun(plan: Plan, { patienceSeconds, onProgress, onRestart, .
   const { earlier } = given;
   /** Everything so far, through all workers. */
   let kept = earlier;
-  let underWay: UnderWay = { cell: null, forward: null };
+  let underWay: UnderWay = nothingUnderWay;
   let { tunings } = given;
   let furthest = 0;
   let restarts = 0;
@@ -129,7 +136,7 @@ export function startRun(plan: Plan, { patienceSeconds, onProgress, onRestart, .
     kept === undefined ? { ok: false, problem: reason } : { ok: true, result: asPartial(kept, reason) };
   /** The same where there is no more to say than the reason, unless a cell was got to before. */
   const failed = (reason: string): RunOutcome =>
-    kept === undefined || kept.outcomes.length + kept.forwards.length === 0
+    kept === undefined || kept.outcomes.length + kept.forwards.length + kept.trainings.length === 0
       ? { ok: false, problem: reason }
       : stopped(reason);
 
@@ -137,9 +144,9 @@ export function startRun(plan: Plan, { patienceSeconds, onProgress, onRestart, .
     const measuredBefore = kept === undefined ? 0 : measuredCells(kept);
     leg = startLeg({ plan, earlier: kept, tunings }, patienceSeconds, {
       onProgress(progress) {
-        const { cell, forward } = progress;
+        const { cell, forward, training } = progress;
         kept = progress.result;
-        underWay = { cell, forward };
+        underWay = { cell, forward, training };
         // A new worker begins at the beginning, and passes over what is there already.
         furthest = Math.max(furthest, progress.done);
         onProgress({ ...progress, done: furthest, elapsedSeconds: elapsedSeconds() });
@@ -154,7 +161,7 @@ export function startRun(plan: Plan, { patienceSeconds, onProgress, onRestart, .
         // Whatever killed it may have been a kernel that was known beforehand.
         const { kernel } = underWay.cell?.call ?? {};
         tunings = tunings.filter((each) => each.kernel !== kernel);
-        underWay = { cell: null, forward: null };
+        underWay = nothingUnderWay;
         if (restarts === MAX_RESTARTS) {
           const times = `the worker died ${restarts + 1} times with no cell measured in between`;
           return finish(failed(`${times}, the last time: ${reason}`));

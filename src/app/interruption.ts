@@ -10,13 +10,17 @@ export const asPartial = (result: Result, reason: string): Result => ({
 });
 
 /** What was under way. */
-export type UnderWay = Pick<Progress, "cell" | "forward">;
+export type UnderWay = Pick<Progress, "cell" | "forward" | "training">;
+
+export const nothingUnderWay: UnderWay = { cell: null, forward: null, training: null };
 
 /** The same, with what was under way marked as failed, so that it is not tried again. */
-export function withFailed(result: Result, { cell, forward }: UnderWay, error: string): Result {
+export function withFailed(result: Result, { cell, forward, training }: UnderWay, error: string): Result {
   const reason = error.slice(0, 400);
   if (forward !== null)
     return { ...result, forwards: [...result.forwards, { status: "failed", ...forward, reason }] };
+  if (training !== null)
+    return { ...result, trainings: [...result.trainings, { status: "failed", ...training, reason }] };
   if (cell === null) return result;
   const failed: Outcome = { status: "failed", ...cell, error: reason };
   return { ...result, outcomes: [...result.outcomes, failed] };
@@ -28,6 +32,6 @@ export const withIncident = (result: Result, at: number, says: string): Result =
   incidents: [...result.incidents, { at, says: says.slice(0, 400) }],
 });
 
-/** Cells and whole models that were measured. */
-export const measuredCells = ({ outcomes, forwards }: Result): number =>
-  [...outcomes, ...forwards].filter(({ status }) => status === "measured").length;
+/** Cells, whole models and trainings that were measured. */
+export const measuredCells = ({ outcomes, forwards, trainings }: Result): number =>
+  [...outcomes, ...forwards, ...trainings].filter(({ status }) => status === "measured").length;

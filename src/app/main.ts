@@ -11,9 +11,11 @@ import { type KnownTuning, parseTunings, tuningsFile } from "../tuning_records";
 import { adviceFor } from "./advice";
 import type { AutomationOptions } from "./automation";
 import { discardInterrupted, findInterrupted, type Marker } from "./crash_marker";
+import { keepSpeed } from "./device_speed";
 import { download } from "./download";
 import { inspect, type Run, runSelfTest } from "./engine_client";
 import { PATIENCE_SECONDS } from "./heartbeat";
+import { nothingUnderWay } from "./interruption";
 import { startKeptRun } from "./kept_run";
 import { keepTunings, noTunings, placeOf } from "./known_tunings";
 import { type Actions, type Environment, type Mishaps, noMishaps, type State } from "./state";
@@ -75,8 +77,7 @@ async function start(
       total: 1,
       elapsedSeconds: 0,
       etaSeconds: null,
-      cell: null,
-      forward: null,
+      ...nothingUnderWay,
     },
     mishaps: { ...noMishaps, hidden: isHidden() },
     // A run that was cut short gives way to this one.
@@ -101,7 +102,10 @@ async function start(
   });
   running = run;
   const outcome = await run.outcome;
-  if (outcome.ok) tuningKeeper.keep(outcome.result);
+  if (outcome.ok) {
+    tuningKeeper.keep(outcome.result);
+    keepSpeed(outcome.result);
+  }
   ifRunning(() => {
     running = undefined;
     window.tokenroof.progress = undefined;

@@ -32,7 +32,8 @@ const usage = `tokenroof COMMAND [WORDS] [OPTIONS]
                        training=15e12 requests=1e10 demand=1e6 electricity=0.2 pue=1.1 … (as in the address of chips.html)
                          --view compare|roofline|frontier|cost|split   --chip-file FILE   --result FILE|LINK: the device of a
                          result among them   --format markdown|json|csv
-  doctor               what would run here, and what to do about what would not   --browser …  --host node
+  doctor [PLAN]        what would run here, what to do about what would not, and which models fit: depth=4096 batch=8
+                       memory=8GiB dtype=q4_0   --browser …  --host node
   peers [WORDS]        the same work in ONNX Runtime Web, TensorFlow.js and jax-js: gemm, gemv, attention, q4_0, rounds=5, …
                          --browser …   --out FILE   --format markdown|json|csv
   serve                serve the page for people (npm start)   --port N
@@ -53,7 +54,7 @@ const commands: Readonly<
   predict: predictCommand,
   race: raceCommand,
   peers: async (words, options) => (await peersPart()).peersCommand(words, options),
-  doctor: (_words, options) => doctorCommand(options),
+  doctor: doctorCommand,
   serve: (_words, options) => serveCommand(options),
 };
 

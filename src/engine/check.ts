@@ -2,7 +2,7 @@
 
 import { kernelOf } from "../kernels";
 import { variantOf } from "../kernels/choices";
-import { decoder, type Float, roundoff } from "../kernels/elements";
+import { decoder, type Float, isFloat, roundoff } from "../kernels/elements";
 import { bytesOf, type Operand, strideOf } from "../kernels/kernel";
 import { uniform } from "../statistics";
 import type { Span } from "../timing";
@@ -15,6 +15,8 @@ const smallestNormal: Readonly<Record<Float, number>> = { f32: 2 ** -126, f16: 2
 
 /** NaN in f32 and in f16: an element that a kernel forgets stands out. */
 const POISON = 0xffffffff;
+/** The whole number of eight bits that no quantised cache has: its largest are 127 and -127. */
+const QUANT_POISON = -128;
 
 /** The first and the last of `size` and others between them, `most` at most, in order. */
 export function spread(size: number, most: number): number[] {
@@ -48,8 +50,16 @@ function spots(launch: Launch, budget: Budget): { spots: Map<number, Set<number>
   const { shape, outputs, choice } = launch;
   const kernel = kernelOf(launch.kernel);
   const variant = variantOf(kernel, choice);
-  const { columns } = outputs[0]!.operand;
   const rows = outputs.reduce((sum, { operand }) => sum + operand.rows, 0);
+  const elements = outputs.reduce((sum, { operand }) => sum + operand.rows * operand.columns, 0);
+  const columnsOf = (row: number): number => {
+    let next = 0;
+    for (const { operand } of outputs) {
+      next += operand.rows;
+      if (row < next) return operand.columns;
+    }
+    throw new RangeError(`${launch.kernel} has no output row ${row}`);
+  };
   const perElement = kernel.products(shape);
   const groups = launch.compiled.stages.at(-1)!.stage.workgroups;
   const affordable = Math.max(64, Math.floor(budget.everyGroup / perElement));
@@ -61,8 +71,8 @@ function spots(launch: Launch, budget: Budget): { spots: Map<number, Set<number>
     const known = found.get(row) ?? new Set<number>();
     found.set(row, known.add(column));
   };
-  if (rows * columns <= most) {
-    for (let row = 0; row < rows; row++) found.set(row, new Set(spread(columns, columns)));
+  if (elements <= most) {
+    for (let row = 0; row < rows; row++) found.set(row, new Set(spread(columnsOf(row), columnsOf(row))));
     return { spots: found, coverage: 1 };
   }
   for (const group of spread(groups, affordable)) {
@@ -71,8 +81,8 @@ function spots(launch: Launch, budget: Budget): { spots: Map<number, Set<number>
       if (spot !== undefined) add(...spot);
     }
   }
-  for (const column of spread(columns, EDGE)) add(rows - 1, column);
-  for (const row of spread(rows, EDGE)) add(row, columns - 1);
+  for (const column of spread(columnsOf(rows - 1), EDGE)) add(rows - 1, column);
+  for (const row of spread(rows, EDGE)) add(row, columnsOf(row) - 1);
   return { spots: found, coverage: Math.min(1, affordable / groups) };
 }
 
@@ -96,8 +106,10 @@ async function readOutputs(gpu: Gpu, { outputs }: Launch): Promise<ArrayBuffer[]
 }
 
 function poison(gpu: Gpu, { outputs }: Launch): void {
-  for (const { buffer } of outputs)
-    gpu.device.queue.writeBuffer(buffer, 0, new Uint32Array(buffer.size / 4).fill(POISON));
+  for (const { operand, buffer } of outputs) {
+    const bytes = operand.element === "i8x4" ? QUANT_POISON & 0xff : 0xff;
+    gpu.device.queue.writeBuffer(buffer, 0, new Uint8Array(buffer.size).fill(bytes));
+  }
 }
 
 /** An output and what was left in it. Rows count on from one output to the next: its own begin at `first`. */
@@ -119,12 +131,17 @@ function leftIn({ outputs }: Launch, all: readonly ArrayBuffer[]): Left[] {
 }
 
 /** Whole numbers are written as they are: there is nothing to round, and nothing that is not finite. */
-const floatOf = ({ element }: Operand): Float | undefined =>
-  element === "f32" || element === "f16" ? element : undefined;
+const floatOf = ({ element }: Operand): Float | undefined => (isFloat(element) ? element : undefined);
 
 /** Whether an element still holds what the outputs are poisoned with. */
 const isPoison = ({ operand }: Left, value: number): boolean =>
-  floatOf(operand) === undefined ? value === POISON : Number.isNaN(value);
+  floatOf(operand) === undefined
+    ? value === (operand.element === "i8x4" ? QUANT_POISON : POISON)
+    : Number.isNaN(value);
+
+/** Whether an element that has to be written was not, or is no number. */
+const isMissing = (left: Left, value: number): boolean =>
+  left.operand.element === "i8x4" ? isPoison(left, value) : !Number.isFinite(value);
 
 export interface Check {
   /** Elements that were compared with the reference; all of them were looked at for poison. */
@@ -153,7 +170,7 @@ function compare(launch: Launch, bytes: readonly ArrayBuffer[], dispatch: number
       const alone = untouched(row);
       for (let column = 0; column < operand.columns; column++) {
         const value = at(row, column);
-        if (alone ? !isPoison(left, value) : !Number.isFinite(value)) {
+        if (alone ? !isPoison(left, value) : isMissing(left, value)) {
           const wrong = alone ? "was written, and is not its to write" : "was not written, or is not finite";
           throw new Error(`${launch.kernel}: element (${row}, ${column}) of the output ${wrong}`);
         }

@@ -2,7 +2,7 @@
 
 import { kernelOf } from "../kernels";
 import { defaultChoice } from "../kernels/choices";
-import type { DType, Element } from "../kernels/elements";
+import { type DType, type Element, isFloat } from "../kernels/elements";
 import { gridOf } from "../kernels/prelude";
 import type { Gpu } from "./device";
 import { compile } from "./pipeline";
@@ -18,7 +18,7 @@ export async function fillBuffer(
   seed: number,
   shrink = 1,
 ): Promise<void> {
-  const dtype: DType = element === "f32" || element === "f16" ? element : "q8_0";
+  const dtype: DType = isFloat(element) ? element : "q8_0";
   const call = { words: buffer.size / 16, seed, shrink };
   const { stages } = await compile(gpu, "fill", defaultChoice(kernelOf("fill")), call, dtype);
   const { stage, pipeline } = stages[0]!;

@@ -2,7 +2,7 @@
 // nothing and waits for nothing: its position is copied from a table of counters, its tokens from where the step before
 // has put them.
 
-import { kernelOf } from "../kernels";
+import { isAttention, kernelOf } from "../kernels";
 import { variantOf } from "../kernels/choices";
 import { decoder } from "../kernels/elements";
 import { bytesOf } from "../kernels/kernel";
@@ -89,8 +89,8 @@ interface Context {
 }
 
 /** What a stage binds: its uniform, and the operands or scratch of these names. */
-function bindGroup(
-  { gpu, bufferOf }: Context,
+export function bindGroup(
+  { gpu, bufferOf }: Pick<Context, "gpu" | "bufferOf">,
   { call, dtype, choice, uniform, binds: bound, label }: PlannedDispatch,
   binds: readonly string[],
   pipeline: GPUComputePipeline,
@@ -129,7 +129,7 @@ function preparePass(
       bindGroup: bindGroup(context, dispatch, stage.binds, pipeline),
     })),
   );
-  const attentions = dispatches.filter(({ call: { kernel } }) => /^(sink_)?attention$/.test(kernel));
+  const attentions = dispatches.filter(({ call }) => isAttention(call));
   const counted = [...new Set(attentions.map(({ uniform }) => uniform))].map(bufferOf);
   const [counter, position] = [COUNTER, "position"].map(bufferOf) as [GPUBuffer, GPUBuffer];
 

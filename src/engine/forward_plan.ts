@@ -21,12 +21,12 @@ export interface PlannedDispatch extends Dispatch {
 }
 
 /** A buffer to allocate. `scratch` passes results between the stages of a kernel; `control` is uniforms and counters. */
-export interface PlannedBuffer {
+export interface PlannedBuffer<Role = TensorRole> {
   readonly name: string;
-  readonly role: TensorRole | "scratch" | "control";
+  readonly role: Role | "scratch" | "control";
   readonly bytes: number;
   /** The tensor that it is, where it is one. */
-  readonly tensor?: Tensor;
+  readonly tensor?: Tensor<Role>;
   /** Words that are written to it once. */
   readonly words?: readonly number[];
 }
@@ -52,7 +52,7 @@ export const firstFitting =
   };
 
 /** Buffers are filled in words of 16 bytes. */
-const whole = (bytes: number) => Math.max(16, Math.ceil(bytes / 16) * 16);
+export const whole = (bytes: number) => Math.max(16, Math.ceil(bytes / 16) * 16);
 
 /** Numbers from 0 on, from which steps copy their position: no step has to write anything. */
 export const COUNTER = "counter";
@@ -70,6 +70,46 @@ const MOST_TIMED = 2048;
 /** Index of the number of keys in what attention reads as its uniform. */
 export const KEYS_WORD = kernelOf("attention").fields.indexOf("keys");
 
+/** Chooses for one call after another, equal ones alike, and knows the scratch memory and the uniforms of all of them. */
+export function planner(choose: Choose) {
+  const choices = new Map<string, Choice>();
+  const uniforms = new Map<string, readonly number[]>();
+  return {
+    plan<D extends Dispatch>(dispatch: D): D & PlannedDispatch {
+      const { call, dtype } = dispatch;
+      const kernel = kernelOf(call.kernel);
+      const shape: AnyShape = call.shape;
+      const key = `${call.kernel} ${dtype} ${Object.values(shape).join("x")}`;
+      const choice = choices.get(key) ?? choose(call, dtype);
+      choices.set(key, choice);
+      const uniform = `uniform ${key}`;
+      uniforms.set(uniform, uniformOf(kernel, shape));
+      return { ...dispatch, choice, uniform };
+    },
+    buffersOf(dispatches: readonly PlannedDispatch[]): PlannedBuffer<never>[] {
+      const scratch = new Map<string, number>();
+      for (const { call, dtype, choice } of dispatches) {
+        const { scratch: needed } = variantOf(kernelOf(call.kernel), choice);
+        for (const operand of needed?.(choice.tuning, call.shape, dtype) ?? [])
+          scratch.set(operand.name, Math.max(scratch.get(operand.name) ?? 0, bytesOf(operand)));
+      }
+      return [
+        ...[...scratch].map(([name, bytes]) => ({
+          name: `scratch ${name}`,
+          role: "scratch" as const,
+          bytes: whole(bytes),
+        })),
+        ...[...uniforms].map(([name, words]) => ({
+          name,
+          role: "control" as const,
+          bytes: whole(4 * words.length),
+          words,
+        })),
+      ];
+    },
+  };
+}
+
 /**
  * Chooses for every call of the passes, and lists the buffers that they take, with room for the tokens of `steps` steps.
  * Throws where nothing computes a call, or a tensor is too large for a binding.
@@ -84,32 +124,14 @@ export function planForward(
   const { batch, capacity } = first.options;
   if (passes.some(({ options }) => options.batch !== batch || options.capacity !== capacity))
     throw new RangeError("passes that share a KV cache have the same batch and capacity");
-  const choices = new Map<string, Choice>();
-  const scratch = new Map<string, number>();
-  const uniforms = new Map<string, readonly number[]>();
-
+  const { plan, buffersOf } = planner(choose);
   const planned = passes.map((pass) => {
-    const dispatches = pass.dispatches.map((dispatch): PlannedDispatch => {
-      const { call, dtype } = dispatch;
-      const kernel = kernelOf(call.kernel);
-      const shape: AnyShape = call.shape;
-      const key = `${call.kernel} ${dtype} ${Object.values(shape).join("x")}`;
-      const choice = choices.get(key) ?? choose(call, dtype);
-      choices.set(key, choice);
-      const uniform = `uniform ${key}`;
-      uniforms.set(uniform, uniformOf(kernel, shape));
-      return { ...dispatch, choice, uniform };
-    });
+    const dispatches = pass.dispatches.map(plan);
     return {
       ...pass,
       dispatches: pass.options.fused.normQuantise ? quantiseInNorms(gpu, dispatches) : dispatches,
     };
   });
-  for (const { call, dtype, choice } of planned.flatMap(({ dispatches }) => dispatches)) {
-    const { scratch: needed } = variantOf(kernelOf(call.kernel), choice);
-    for (const operand of needed?.(choice.tuning, call.shape, dtype) ?? [])
-      scratch.set(operand.name, Math.max(scratch.get(operand.name) ?? 0, bytesOf(operand)));
-  }
 
   const binding = Math.min(gpu.limits.maxStorageBufferBindingSize, gpu.limits.maxBufferSize);
   const tensors = mergedTensors(passes);
@@ -130,17 +152,7 @@ export function planForward(
       bytes: whole(tensor.bytes),
       tensor,
     })),
-    ...[...scratch].map(([name, bytes]) => ({
-      name: `scratch ${name}`,
-      role: "scratch" as const,
-      bytes: whole(bytes),
-    })),
-    ...[...uniforms].map(([name, words]) => ({
-      name,
-      role: "control" as const,
-      bytes: whole(4 * words.length),
-      words,
-    })),
+    ...buffersOf(planned.flatMap(({ dispatches }) => dispatches)),
     { name: COUNTER, role: "control", bytes: whole(4 * counted.length), words: counted },
     { name: HISTORY, role: "control", bytes: whole(4 * batch * Math.max(1, steps)) },
     { name: STAGING, role: "control", bytes: whole(Math.max(logits, 4 * batch * steps)) },

@@ -13,7 +13,7 @@ import { isStreamed } from "./pieces";
 import { fittingStarts, unfit } from "./pipeline";
 import type { Timer } from "./timer";
 import { tune } from "./tune";
-import { allocateWeights } from "./weights";
+import { allocateWeights, streamedBy } from "./weights";
 
 /** Weights that candidates are timed on: more than a call streams at once, and than most caches hold. */
 const TUNING_BYTES = 2 ** 26;
@@ -23,17 +23,14 @@ const MOST_STREAMED = TUNING_BYTES / 4;
 
 /** What is worth a search beyond the starts: nearly all time is spent there. */
 const SEARCHED: ReadonlySet<string> = new Set([
-  "matmul",
-  "matvec",
-  "swiglu",
-  "attention",
-  "sink_attention",
-  "expert_matvec",
-  "expert_swiglu",
-  "expert_matmul",
+  ...["matmul", "matvec", "swiglu", "attention", "attention_q8_0", "sink_attention"],
+  ...["expert_matvec", "expert_swiglu", "expert_matmul"],
+  ...["matmul_nn", "matmul_tn", "attention_dq", "attention_dkv"],
 ]);
 
-const streamedBy = ({ kernel, shape }: AnyCall, dtype: DType): number =>
+export const isSearched = ({ kernel }: AnyCall): boolean => SEARCHED.has(kernel);
+
+const bytesStreamed = ({ kernel, shape }: AnyCall, dtype: DType): number =>
   kernelOf(kernel)
     .operands(shape, dtype)
     .filter(isStreamed)
@@ -42,7 +39,7 @@ const streamedBy = ({ kernel, shape }: AnyCall, dtype: DType): number =>
 /** A part of the call, of the same class, that streams no more than it may; the call where it cannot be divided. */
 function small(call: AnyCall, dtype: DType): AnyCall {
   const kernel = kernelOf(call.kernel);
-  const parts = Math.ceil(streamedBy(call, dtype) / MOST_STREAMED);
+  const parts = Math.ceil(bytesStreamed(call, dtype) / MOST_STREAMED);
   return parts <= 1 || kernel.split === undefined
     ? call
     : { ...call, shape: kernel.split(call.shape, parts) };
@@ -55,7 +52,7 @@ function small(call: AnyCall, dtype: DType): AnyCall {
 export async function tuneForward(
   gpu: Gpu,
   timer: Timer,
-  passes: readonly ForwardPass[],
+  passes: readonly Pick<ForwardPass, "dispatches">[],
   { seconds, note = () => {} }: { readonly seconds: number; readonly note?: (label: string) => void },
 ): Promise<{ choose: Choose; records: TuningRecord[] }> {
   const found = new Map<string, Choice>();
@@ -67,7 +64,8 @@ export async function tuneForward(
     if (!wanted.has(keyOf(call, dtype))) wanted.set(keyOf(call, dtype), { call, dtype });
 
   for (const dtype of new Set([...wanted.values()].map((each) => each.dtype))) {
-    const weights = await allocateWeights(gpu, dtype, TUNING_BYTES);
+    const calls = [...wanted.values()].flatMap((each) => (each.dtype === dtype ? [each.call] : []));
+    const weights = await allocateWeights(gpu, dtype, TUNING_BYTES, streamedBy(calls, dtype));
     try {
       for (const [key, each] of wanted) {
         if (each.dtype !== dtype) continue;
@@ -75,7 +73,7 @@ export async function tuneForward(
         const from = fittingStarts(gpu, call.kernel, call.shape, dtype);
         const [only, ...others] = from;
         // A table that is looked up in is no matrix to stream: how its few rows are copied matters little.
-        const tooMuch = streamedBy(call, dtype) > TUNING_BYTES / 2;
+        const tooMuch = bytesStreamed(call, dtype) > TUNING_BYTES / 2;
         if (only !== undefined && (others.length === 0 || tooMuch)) {
           found.set(key, only);
           continue;
@@ -83,7 +81,7 @@ export async function tuneForward(
         note(`choosing ${key}`);
         const { choice, record } = await tune(gpu, timer, weights, call, dtype, {
           from,
-          seconds: SEARCHED.has(call.kernel) ? seconds : 0,
+          seconds: isSearched(call) ? seconds : 0,
         });
         found.set(key, choice);
         records.push(record);

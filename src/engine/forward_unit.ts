@@ -9,7 +9,7 @@ import {
 } from "../forward_result";
 import { kernelOf } from "../kernels";
 import type { Choice } from "../kernels/choices";
-import type { DType } from "../kernels/elements";
+import { memoryBudget } from "../plan";
 import type { Result } from "../result";
 import { median } from "../statistics";
 import {
@@ -19,11 +19,11 @@ import {
   modelConfig,
   modelIds,
   noneFused,
-  residentBytes,
   whyNoCache,
   whyNoForward,
+  whyTooLarge,
 } from "../workloads";
-import { unsupported } from "./device";
+import { type Gpu, unsupported } from "./device";
 import { efforts } from "./effort";
 import type { ForwardAmount, ForwardMeasurement, ForwardRun } from "./forward_measurement";
 import { type Choose, firstFitting } from "./forward_plan";
@@ -31,7 +31,7 @@ import { forwardPasses, runForward } from "./forward_run";
 import { tuneForward } from "./forward_tune";
 import type { Roofs } from "./pieces";
 import { unfit } from "./pipeline";
-import { memoryBudget, type Session } from "./session";
+import type { Session } from "./session";
 
 /** Tokens of a prompt that one pass reads at most, as llama.cpp's ubatch, and at least. */
 const CHUNKS = { most: 512, least: 16 };
@@ -99,13 +99,13 @@ export function amountFor(
   return more ? amount : undefined;
 }
 
-/** The choices that this run has found for its kernels, and what is searched for beside them. */
-async function chooseFor(session: Session, result: Result, run: ForwardRun): Promise<Choose> {
-  const { gpu, timer } = session;
-  const known = (...[call, dtype]: Parameters<Choose>): Choice | undefined => {
+/** What a run has found or known for kernels of a call's class, where it suits the call too. */
+export const knownChoice =
+  (gpu: Gpu, { tunings }: Pick<Result, "tunings">) =>
+  (...[call, dtype]: Parameters<Choose>): Choice | undefined => {
     const kernel = kernelOf(call.kernel);
     const shapeClass = kernel.shapeClass(call.shape);
-    return result.tunings.flatMap((each) =>
+    return tunings.flatMap((each) =>
       each.kernel === call.kernel &&
       each.dtype === dtype &&
       each.shapeClass === shapeClass &&
@@ -115,6 +115,11 @@ async function chooseFor(session: Session, result: Result, run: ForwardRun): Pro
         : [],
     )[0];
   };
+
+/** The choices that this run has found for its kernels, and what is searched for beside them. */
+async function chooseFor(session: Session, result: Result, run: ForwardRun): Promise<Choose> {
+  const { gpu, timer } = session;
+  const known = knownChoice(gpu, result);
   const effort = efforts[result.plan.preset];
   let others: Choose = firstFitting(gpu);
   if (effort.search) {
@@ -134,15 +139,6 @@ const samples = (list: readonly number[]) => ({
   // A coarse clock may have seen nothing pass.
   seconds: list.map((each) => Math.max(each, 1e-12)),
 });
-
-/** Why a model's vocabulary and one of its layers are too much for so many bytes of weights, or undefined. */
-export function whyTooLarge(model: ModelConfig, dtype: DType, memory: number): string | undefined {
-  const mebibytes = Math.ceil(residentBytes(model, dtype, 1) / 2 ** 20);
-  return mebibytes * 2 ** 20 <= memory
-    ? undefined
-    : `the vocabulary and one layer take ${mebibytes} MiB in ${dtype}, and weights may take ` +
-        `${Math.floor(memory / 2 ** 20)}: memory=${mebibytes}MiB would do`;
-}
 
 /** What came of it as a result keeps it. */
 function recorded(
@@ -200,7 +196,7 @@ export async function measureForward(
   const reason =
     unsupported(gpu, wanted.dtype) ??
     whyNoForward(model) ??
-    whyNoCache(wanted.dtype, wanted.kv) ??
+    whyNoCache(model, wanted.dtype, wanted.kv) ??
     whyTooLarge(model, wanted.dtype, memory);
   if (reason !== undefined) return { status: "skipped", ...wanted, reason: reason.slice(0, 400) };
 

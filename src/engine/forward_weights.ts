@@ -95,6 +95,19 @@ function streamIn(seed: number, tensor: Tensor, tensors: readonly Tensor[]): num
   return streamFrom(streamOf(seed, base + scales), drawn);
 }
 
+/**
+ * The scales of a KV cache in q8_0, over and over: with random bits as whole numbers, what they stand for is spread over
+ * about [-1/2, 1/2), as floats of the cache are.
+ */
+const cacheScales = (seed: number): Uint16Array<ArrayBuffer> =>
+  Uint16Array.from({ length: 2 ** 15 }, (_, i) => f16Bits((1 + randomAt(seed, i) / 2) / 2));
+
+function fillCacheScales({ device }: Gpu, buffer: GPUBuffer, seed: number): void {
+  const scales = cacheScales(seed);
+  for (let at = 0; at < buffer.size; at += scales.byteLength)
+    device.queue.writeBuffer(buffer, at, scales, 0, Math.min(scales.length, (buffer.size - at) / 2));
+}
+
 /** What the tensors hold, as numbers. */
 export interface ForwardWeights {
   /** The weights of a matrix, its scales multiplied in, or a vector as one row. Throws where there is none of the name. */
@@ -117,7 +130,8 @@ export async function fillForward(
     const buffer = bufferOf(name);
     const stream = streamIn(seed, tensor, tensors);
     const stride = strideOf(columns);
-    if (role === "matrix" || role === "cache") {
+    if (role === "cache" && name.endsWith(".scales")) fillCacheScales(gpu, buffer, stream);
+    else if (role === "matrix" || role === "cache") {
       // Whole numbers have scales that are made smaller for them.
       const shrink = element === "i8" || element === "i4" ? 1 : shrinkOf(model, tensor);
       await fillBuffer(gpu, buffer, element, stream, shrink);

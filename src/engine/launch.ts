@@ -60,7 +60,8 @@ function uploadActivations(gpu: Gpu, operand: Operand, buffer: GPUBuffer, seed: 
   const elements = operand.rows * stride;
   const arrays = { f32: Float32Array, u32: Uint32Array, f16: Uint16Array } as const;
   const { element } = operand;
-  if (element === "i8" || element === "i4") throw new Error(`${operand.name}: activations are no ${element}`);
+  if (element === "i8" || element === "i4" || element === "i8x4")
+    throw new Error(`${operand.name}: activations are no ${element}`);
   const data = new arrays[element](elements);
   for (let row = 0; row < operand.rows; row++) {
     for (let column = 0; column < operand.columns; column++) {

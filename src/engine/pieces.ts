@@ -11,6 +11,7 @@ const DISPATCH_SECONDS = 0.035;
 // Shares of the roofs that an untuned kernel reaches at least; a guess that only sets the size of a piece.
 const ARITHMETIC_SHARE: Partial<Record<KernelName, number>> & { other: number } = {
   attention: 0.02,
+  attention_q8_0: 0.02,
   other: 0.1,
 };
 const BANDWIDTH_SHARE = 0.4;

@@ -1,4 +1,4 @@
-// Runs a plan: instruments, roofs, every cell, then whole models, each on its own: what fails takes nothing with it, and
+// Runs a plan: instruments, roofs, every cell, then whole models, then those to train, each on its own: what fails takes nothing with it, and
 // a device that is lost is replaced.
 
 import type { ForwardCase } from "../forward_result";
@@ -9,6 +9,7 @@ import { type Plan, workloadsOf } from "../plan";
 import { type Outcome, type Result, SCHEMA } from "../result";
 import { median } from "../statistics";
 import { samplesOf } from "../timing";
+import type { TrainingCase } from "../training_result";
 import type { KnownTuning } from "../tuning_records";
 import { cacheCurve } from "./cache_curve";
 import { type Chooser, createChooser } from "./choose";
@@ -35,6 +36,8 @@ export interface Progress {
   readonly cell: { readonly call: Call; readonly dtype: DType } | null;
   /** The whole model under way, which is lost likewise. */
   readonly forward: ForwardCase | null;
+  /** The model that is being trained, which is lost likewise. */
+  readonly training: TrainingCase | null;
   /** Everything measured so far, as a partial result: what is kept when the run is cancelled. */
   readonly result: Result;
 }
@@ -69,9 +72,9 @@ function pacer(units: number, clock: Clock, onProgress: (progress: Progress) => 
       const timed = done - skipped;
       const etaSeconds = timed <= 0 ? null : (elapsedSeconds / timed) * (total - done);
       const forward = unit?.kind === "forward" ? unit.forward : null;
-      const cell =
-        unit === undefined || unit.kind === "forward" ? null : { call: unit.call, dtype: unit.dtype };
-      onProgress({ label, done, total, elapsedSeconds, etaSeconds, cell, forward, result });
+      const training = unit?.kind === "training" ? unit.training : null;
+      const cell = unit !== undefined && "call" in unit ? { call: unit.call, dtype: unit.dtype } : null;
+      onProgress({ label, done, total, elapsedSeconds, etaSeconds, cell, forward, training, result });
     },
     finish() {
       done++;
@@ -113,6 +116,7 @@ function emptyResult(plan: Plan, host: Host, seed: number): Result {
     tunings: [],
     outcomes: [],
     forwards: [],
+    trainings: [],
   };
 }
 
@@ -173,6 +177,13 @@ async function perform(session: Session, result: Result, chooser: Chooser, unit:
     result.forwards.push(await measureForward(session, result, forward, roofsOf(result, forward.dtype)));
     return;
   }
+  if (unit.kind === "training") {
+    const { training } = unit;
+    const { measureTraining } = await import("./training_unit");
+    const roofs = roofsOf(result, training.dtype);
+    result.trainings.push(await measureTraining(session, result, training, roofs));
+    return;
+  }
   const { call, dtype } = unit;
   const reason = unsupported(session.gpu, dtype) ?? kernelOf(call.kernel).unsupported?.(call.shape, dtype);
   if (unit.kind === "probe") {
@@ -188,6 +199,8 @@ async function perform(session: Session, result: Result, chooser: Chooser, unit:
 /** Keeps that a unit failed. */
 function fail(result: Result, unit: Unit, error: string): void {
   if (unit.kind === "forward") result.forwards.push({ status: "failed", ...unit.forward, reason: error });
+  else if (unit.kind === "training")
+    result.trainings.push({ status: "failed", ...unit.training, reason: error });
   else result.outcomes.push({ status: "failed", call: unit.call, dtype: unit.dtype, error });
 }
 

@@ -1,7 +1,7 @@
 // A device and everything that hangs on it. When the device goes, all of it goes, and another takes its place.
 
 import { type DType, weightBytes } from "../kernels/elements";
-import type { Plan } from "../plan";
+import { memoryBudget, type Plan } from "../plan";
 import type { Result } from "../result";
 import { layerParameters, modelConfig, parameters } from "../workloads";
 import { calibrate } from "./calibrate";
@@ -11,12 +11,9 @@ import type { Host } from "./host";
 import type { Bench } from "./measure";
 import { prepareReference } from "./reference";
 import { createTimer } from "./timer";
-import { allocateWeights, type Weights } from "./weights";
+import { allocateWeights, streamedBy, type Weights } from "./weights";
 
-/**
- * Weights below this could stay in a large last-level cache from one token to the next. On a phone, whose
- * browser is ended rather than refused memory, it is also the most.
- */
+/** Weights below this could stay in a large last-level cache from one token to the next. */
 const MIN_WEIGHTS = 2 ** 28;
 
 /** With less than this there is nothing to stream. */
@@ -35,10 +32,6 @@ export interface Session extends Bench {
 
 /** Whether an error means that the device cannot be used any more: it is lost, or it does not answer. */
 export const isGone = (error: unknown): boolean => error instanceof DeviceLost || error instanceof NoAnswer;
-
-/** Bytes that weights may take: what the plan says, but a phone's browser is ended rather than refused memory. */
-export const memoryBudget = ({ memory }: Plan, mobile: boolean): number =>
-  mobile ? Math.min(memory, MIN_WEIGHTS) : memory;
 
 /** Bytes of weights to begin with: no more than the plan allows, nor than its models have. */
 function wantedBytes(plan: Plan, dtype: DType, mobile: boolean): number {
@@ -114,7 +107,7 @@ export async function openSession(host: Host, result: Result, runBegan: number):
         freeWeights();
         for (let bytes = wantedBytes(plan, dtype, gpu.mobile); ; bytes = Math.floor(bytes / 2)) {
           try {
-            weights = await allocateWeights(gpu, dtype, bytes);
+            weights = await allocateWeights(gpu, dtype, bytes, streamedBy(plan.calls, dtype));
             break;
           } catch (error) {
             await gpu.assertAlive(error);

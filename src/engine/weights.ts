@@ -2,16 +2,37 @@
 // piece in turn. A piece is read again only after all the others, so that nothing is found in a cache
 // that would not be there in a model of this size.
 
-import { bitsOf, cacheOf, type DType, type Element, quantsOf, storedAt } from "../kernels/elements";
+import { type AnyCall, kernelOf } from "../kernels";
+import { bitsOf, cacheOf, type DType, type Element, isFloat, quantsOf, storedAt } from "../kernels/elements";
 import { bytesOf, type Operand } from "../kernels/kernel";
 import { type Gpu, guarded } from "./device";
 import { fillBuffer } from "./fill";
+import { isStreamed } from "./pieces";
 
 /** Offsets of storage bindings are multiples of this on every device. */
 const ALIGNMENT = 256;
 
-/** Of the memory for quantised weights, what their scales and the KV cache have: two bytes for every sixteen at most. */
+/**
+ * Of the memory for what is quantised, what goes to scales, two bytes for every sixteen at most; and with quantised
+ * weights to a KV cache in f16.
+ */
 const SCALES_SHARE = 1 / 8;
+
+/** What has memory of its own: whole numbers of all kinds are random bits. */
+type Kind = "f32" | "f16" | "whole";
+
+const kindOf = (element: Element): Kind => (isFloat(element) ? element : "whole");
+
+/** What calls stream beside what weights of their type and their KV cache are stored as. */
+export const streamedBy = (calls: readonly AnyCall[], dtype: DType): ReadonlySet<Element> =>
+  new Set(
+    calls.flatMap(({ kernel, shape }) =>
+      kernelOf(kernel)
+        .operands(shape, dtype)
+        .filter(isStreamed)
+        .map(({ element }) => element),
+    ),
+  );
 
 /** A part of a buffer, and the numbers that are in it. */
 export interface Piece {
@@ -42,15 +63,15 @@ export const largestPiece = ({ limits }: Gpu): number =>
 
 const align = (bytes: number) => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
 
-/** Memory of one element type. */
+/** Memory of one kind. */
 interface Pool {
-  readonly element: Element;
+  readonly kind: Kind;
   readonly buffers: GPUBuffer[];
   readonly seeds: number[];
 }
 
 /** Allocates and fills about `bytes` of one type, adding to the pool as it goes: what there is can be destroyed at any time. */
-async function fillPool(gpu: Gpu, { element, buffers, seeds }: Pool, bytes: number): Promise<void> {
+async function fillPool(gpu: Gpu, { kind, buffers, seeds }: Pool, bytes: number): Promise<void> {
   const largest = largestPiece(gpu);
   const unit = Math.floor(Math.min(largest, align(bytes)) / ALIGNMENT) * ALIGNMENT;
   while (buffers.length * unit < bytes) {
@@ -59,7 +80,7 @@ async function fillPool(gpu: Gpu, { element, buffers, seeds }: Pool, bytes: numb
     const buffer = gpu.device.createBuffer({ size, usage: GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC });
     seeds.push(seed);
     buffers.push(buffer);
-    await fillBuffer(gpu, buffer, element, seed);
+    await fillBuffer(gpu, buffer, kind === "whole" ? "u32" : kind, seed);
   }
 }
 
@@ -90,32 +111,60 @@ function groupsIn({ buffers, seeds }: Pool, operands: readonly Operand[]) {
 
 const bytesIn = ({ buffers }: Pool) => buffers.reduce((sum, { size }) => sum + size, 0);
 
-/** Allocates and fills about `bytes` of weights. Throws when there is not that much memory. */
-export async function allocateWeights(gpu: Gpu, dtype: DType, bytes: number): Promise<Weights> {
-  const quants = quantsOf[dtype];
-  const floats: Pool = { element: cacheOf[dtype], buffers: [], seeds: [] };
-  const whole: Pool | undefined = quants && { element: quants, buffers: [], seeds: [] };
-  const pools = whole === undefined ? [floats] : [whole, floats];
+/**
+ * How much of the memory each kind has: a type's own weights and KV cache, and as much again for what else is
+ * streamed, in whole numbers.
+ */
+function shares(dtype: DType, streamed: ReadonlySet<Element>): Map<Kind, number> {
+  const own = cacheOf[dtype];
+  const quantised = new Map<Kind, number>([
+    ["f16", SCALES_SHARE],
+    ["whole", 1 - SCALES_SHARE],
+  ]);
+  if (quantsOf[dtype] !== undefined) return quantised;
+  if (![...streamed].some((element) => kindOf(element) === "whole")) return new Map([[own, 1]]);
+  const halves = [...quantised].map(([kind, share]) => [kind, share / 2] as const);
+  return new Map([...halves, [own, 1 / 2 + (own === "f16" ? SCALES_SHARE / 2 : 0)]]);
+}
+
+/**
+ * Allocates and fills about `bytes` of weights, and of what else is streamed. Throws when there is not that much
+ * memory.
+ */
+export async function allocateWeights(
+  gpu: Gpu,
+  dtype: DType,
+  bytes: number,
+  streamed: ReadonlySet<Element> = new Set(),
+): Promise<Weights> {
+  const pools: Pool[] = [];
   const destroy = () => {
     for (const { buffers } of pools) for (const buffer of buffers) buffer.destroy();
   };
   try {
     await guarded(gpu, `allocating ${Math.round(bytes / 2 ** 20)} MiB of weights`, async () => {
-      await fillPool(gpu, floats, whole === undefined ? bytes : bytes * SCALES_SHARE);
-      if (whole !== undefined) await fillPool(gpu, whole, bytes * (1 - SCALES_SHARE));
+      for (const [kind, share] of shares(dtype, streamed)) {
+        const pool: Pool = { kind, buffers: [], seeds: [] };
+        pools.push(pool);
+        await fillPool(gpu, pool, bytes * share);
+      }
     });
   } catch (error) {
     destroy();
     throw error;
   }
+  const poolOf = ({ element }: Operand): Pool => {
+    const found = pools.find(({ kind }) => kind === kindOf(element));
+    if (found === undefined) throw new Error(`no ${element} was allocated beside weights in ${dtype}`);
+    return found;
+  };
 
   return {
     bytes: pools.reduce((sum, pool) => sum + bytesIn(pool), 0),
     dtype,
     destroy,
     pieces(operands, limit) {
-      const poolOf = ({ element }: Operand) => (element === whole?.element ? whole : floats);
-      const used = pools.filter((pool) => operands.some((operand) => poolOf(operand) === pool));
+      const used = [...new Set(operands.map(poolOf))];
       const groups = used.map((pool) =>
         groupsIn(
           pool,

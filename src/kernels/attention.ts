@@ -4,6 +4,7 @@ import { threads } from "./attention_threads";
 import { tiled } from "./attention_tiled";
 import { activationsOf, cacheOf, type DType, roundoff } from "./elements";
 import { type Expected, type Kernel, type Matrix, type Operand, trafficOf } from "./kernel";
+import { type CacheFormat, numbersOf, quantisedCache, wholeHeads } from "./quantised_cache";
 
 /** The output of a head is held in registers. */
 export const MAX_HEAD_DIM = 256;
@@ -21,27 +22,19 @@ function pairs({ queries, keys, window }: AttentionShape): number {
 /** Keys that at least one query sees: what has to be read. */
 const keysRead = ({ queries, keys, window }: AttentionShape) => Math.min(keys, window + queries - 1);
 
-const operands = (
-  { batch, queries, keys, heads, kvHeads, headDim }: AttentionShape,
+function cacheOperands(
+  { batch, keys, kvHeads, headDim }: AttentionShape,
   dtype: DType,
-): Operand[] => [
-  {
-    name: "q",
-    rows: batch * queries * heads,
-    columns: headDim,
-    role: "activations",
-    element: activationsOf[dtype],
-  },
-  { name: "k", rows: batch * kvHeads * keys, columns: headDim, role: "kv-cache", element: cacheOf[dtype] },
-  { name: "v", rows: batch * kvHeads * keys, columns: headDim, role: "kv-cache", element: cacheOf[dtype] },
-  {
-    name: "o",
-    rows: batch * queries * heads,
-    columns: headDim,
-    role: "output",
-    element: activationsOf[dtype],
-  },
-];
+  cache: CacheFormat,
+): readonly Operand[] {
+  const rows = batch * kvHeads * keys;
+  if (cache === "q8_0") return quantisedCache(rows, headDim, "kv-cache");
+  const part = { rows, columns: headDim, role: "kv-cache", element: cacheOf[dtype] } as const;
+  return [
+    { name: "k", ...part },
+    { name: "v", ...part },
+  ];
+}
 
 /** Columns of an output row in float64. A sink is one more score, of a key without a value. */
 export function attend(
@@ -80,31 +73,41 @@ export function attend(
   });
 }
 
-/** softmax(Q·Kᵀ/√d)·V with grouped-query heads: causal over a prompt, or one query over a KV cache. */
-export const attention: Kernel<AttentionShape> = {
+function operands(shape: AttentionShape, dtype: DType, cache: CacheFormat): Operand[] {
+  const { batch, queries, heads, headDim } = shape;
+  const part = { rows: batch * queries * heads, columns: headDim, element: activationsOf[dtype] };
+  return [
+    { name: "q", role: "activations", ...part },
+    ...cacheOperands(shape, dtype, cache),
+    { name: "o", role: "output", ...part },
+  ];
+}
+
+const attentionOf = (cache: CacheFormat): Kernel<AttentionShape> => ({
   fields: ["batch", "queries", "keys", "heads", "kvHeads", "headDim", "window"],
   /** Keys that the cache of a head has room for: rows from one head's to the next's. */
   derived: { capacity: ({ keys }) => keys },
-  variants: { tiled, subgroups, threads },
+  variants: { tiled: tiled(cache), subgroups: subgroups(cache), threads: threads(cache) },
 
   impossible({ queries, keys, heads, kvHeads, headDim }) {
     if (queries > keys) return "attention has as many keys as queries at least";
     if (heads % kvHeads !== 0) return "attention's heads are a multiple of its kvHeads";
-    return headDim > MAX_HEAD_DIM ? `attention's headDim is ${MAX_HEAD_DIM} at most` : undefined;
+    if (headDim > MAX_HEAD_DIM) return `attention's headDim is ${MAX_HEAD_DIM} at most`;
+    return cache === "q8_0" ? wholeHeads("attention_q8_0", headDim) : undefined;
   },
 
   shapeClass: ({ queries, keys, headDim }) =>
     `${queries === 1 ? "one query" : "many queries"}, ${2 ** Math.ceil(Math.log2(keys))} keys, head ${headDim}`,
 
-  operands,
+  operands: (shape, dtype) => operands(shape, dtype, cache),
 
   /** Two products per visible pair; the softmax itself is not counted, as is usual. */
   work(shape, dtype) {
-    const [q, , , o] = operands(shape, dtype);
-    const [, k, v] = operands({ ...shape, keys: keysRead(shape) }, dtype);
+    const given = operands(shape, dtype, cache).filter(({ role }) => role !== "kv-cache");
+    const read = [...given, ...cacheOperands({ ...shape, keys: keysRead(shape) }, dtype, cache)];
     return {
       flops: 4 * shape.batch * shape.heads * shape.headDim * pairs(shape),
-      bytes: [q, k, v, o].reduce((sum, operand) => sum + (operand ? trafficOf(operand) : 0), 0),
+      bytes: read.reduce((sum, operand) => sum + trafficOf(operand), 0),
     };
   },
 
@@ -121,8 +124,22 @@ export const attention: Kernel<AttentionShape> = {
   // The scores of a row, whichever of its elements is asked for.
   products: (shape) => Math.min(shape.keys, shape.window) * (shape.headDim + 1),
 
-  reference: (shape, inputs, row, columns) => attend(shape, inputs, row, columns),
+  reference(shape, given, row, columns) {
+    const { batch, kvHeads, keys } = shape;
+    const [q, first, second] = given;
+    const [k, v] =
+      cache === "floats"
+        ? [first, second]
+        : [0, batch * kvHeads * keys].map((from) => numbersOf(first!, second!, from));
+    return attend(shape, [q!, k!, v!], row, columns);
+  },
 
   // exp() may be off by 3 + 2|x| ULP (WGSL 15.7.4); scores of this data stay below 4 in magnitude.
   tolerance: ({ keys, headDim }) => roundoff.f32 * (32 + 2 * Math.sqrt(keys) + 2 * Math.sqrt(headDim)),
-};
+});
+
+/** softmax(Q·Kᵀ/√d)·V with grouped-query heads: causal over a prompt, or one query over a KV cache. */
+export const attention = attentionOf("floats");
+
+/** The same over a cache in q8_0. */
+export const attention_q8_0 = attentionOf("q8_0");

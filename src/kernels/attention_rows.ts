@@ -3,6 +3,7 @@
 import mergeWgsl from "../../shaders/attention_merge.wgsl?raw";
 import { activationsOf, cacheOf, type DType } from "./elements";
 import { type Operand, type Prelude, pick, preludeFor, type Stage, spotAt } from "./kernel";
+import { type CacheFormat, scaleWords } from "./quantised_cache";
 
 export type AttentionShape = {
   readonly batch: number;
@@ -50,12 +51,22 @@ const MOST_OPERATIONS = 1700;
 /** What the peak, the mask and the exponential of a score take, in operations. */
 const SCORE_OPERATIONS = 40;
 
+/** What unpacking four numbers of the cache adds: 16 operations, which weigh a quarter as much as multiply-adds do. */
+const unpacking: Readonly<Record<CacheFormat, number>> = { floats: 0, q8_0: 4 };
+
 /**
  * Whether the loop of rows against keys, with `words` multiply-adds of vec4s for each of both, would be too long with
  * all written out; compilers that bear more are allowed a multiple.
  */
-export const tooLong = (ROWS: number, KEYS: number, words: number, allowance = 1): boolean =>
-  4 * ROWS * KEYS * words + SCORE_OPERATIONS * ROWS * (KEYS + 1) > MOST_OPERATIONS * allowance;
+export const tooLong = (
+  ROWS: number,
+  KEYS: number,
+  words: number,
+  cache: CacheFormat,
+  allowance = 1,
+): boolean =>
+  4 * ROWS * KEYS * words + unpacking[cache] * KEYS * words + SCORE_OPERATIONS * ROWS * (KEYS + 1) >
+  MOST_OPERATIONS * allowance;
 
 const MERGE_THREADS = 64;
 
@@ -97,10 +108,24 @@ export const splitScratch = (shape: AttentionShape, SPLITS: number): Operand[] =
 export const unfitSplits = (shape: AttentionShape, most: number, SPLITS: number): string | undefined =>
   SPLITS > 1 && rowsOf(shape) > 4 * most ? "there are rows enough to divide" : undefined;
 
+/** How a shader reads a cache: what is loaded at once, and the constants that say what becomes of it. */
+function access(cache: CacheFormat, dtype: DType, { headDim }: AttentionShape) {
+  const words = Math.ceil(headDim / 4);
+  if (cache === "q8_0") {
+    const [WIDE, SCALE_WORDS] = [4, scaleWords(headDim)];
+    const flags = { PLAIN: 0, PACKED: 0, QUANTISED: 1, FLOATS: 0 };
+    return { kv: "vec4u", flags: { ...flags, WIDE, LOADS: words / WIDE, SCALE_WORDS } };
+  }
+  const packed = cacheOf[dtype] === "f16";
+  const flags = { PLAIN: Number(!packed), PACKED: Number(packed), QUANTISED: 0, FLOATS: 1 };
+  return { kv: packed ? "vec2u" : "vec4f", flags: { ...flags, WIDE: 1, LOADS: words, SCALE_WORDS: 1 } };
+}
+
 /** The stage that computes attention, and where there are several splits the one that merges them. */
 export function attentionStages(
   shape: AttentionShape,
   dtype: DType,
+  cache: CacheFormat,
   first: Pick<Stage, "shader" | "workgroups"> & {
     readonly constants: Readonly<Record<string, number>>;
     readonly enable?: readonly string[];
@@ -108,15 +133,16 @@ export function attentionStages(
   SPLITS: number,
 ): Stage[] {
   const elem = activationsOf[dtype];
-  const packed = cacheOf[dtype] === "f16";
+  const { kv, flags } = access(cache, dtype, shape);
   const HEAD_WORDS = headWords(shape);
   const several = SPLITS > 1;
-  const flags = { PLAIN: Number(!packed), PACKED: Number(packed), PARTIAL: Number(several) };
   const { shader, workgroups, constants, enable } = first;
-  const prelude = preludeFor(elem, { HEAD_WORDS, SPLITS, ...flags, ...constants }, enable);
-  const alias = { elem, kv: packed ? "vec2u" : "vec4f", out: several ? "f32" : elem };
+  const all = { HEAD_WORDS, SPLITS, PARTIAL: Number(several), ...flags, ...constants };
+  const prelude = preludeFor(elem, all, enable);
+  const alias = { elem, kv, out: several ? "f32" : elem };
   const typed: Prelude = { ...prelude, alias };
-  const binds = ["q", "k", "v", ...(several ? ["partial", "stats"] : ["o"])];
+  const stored = cache === "q8_0" ? ["kv", "scales"] : ["k", "v"];
+  const binds = ["q", ...stored, ...(several ? ["partial", "stats"] : ["o"])];
   const merge: Stage = {
     shader: "attention_merge",
     prelude: preludeFor(elem, { HEAD_WORDS, SPLITS, THREADS: MERGE_THREADS }),

@@ -14,6 +14,7 @@ import {
   unfitSplits,
 } from "./attention_rows";
 import type { Variant } from "./kernel";
+import type { CacheFormat } from "./quantised_cache";
 
 type SubgroupsTuning = {
   /** Lanes of a subgroup, which are the device's and no choice. */
@@ -51,7 +52,7 @@ function derived({ SUBGROUP, ROWS: most, KEYS }: SubgroupsTuning, shape: Attenti
   };
 }
 
-export const subgroups: Variant<AttentionShape, SubgroupsTuning> = {
+export const subgroups = (cache: CacheFormat): Variant<AttentionShape, SubgroupsTuning> => ({
   shaders: { attention_subgroups: wgsl, ...merge.shaders },
   space: {
     SUBGROUP: [4, 8, 16, 32, 64],
@@ -75,7 +76,7 @@ export const subgroups: Variant<AttentionShape, SubgroupsTuning> = {
     `${SUBGROUPS}x${SUBGROUP} of ${ROWS}x${KEYS}${SPLITS > 1 ? ` split ${SPLITS}` : ""}`,
   unfit(tuning, shape) {
     const { SUBGROUP, ROWS, KEYS, WORD_LANES, WORDS } = derived(tuning, shape);
-    return tooLong(ROWS, KEYS, headWords(shape) + WORD_LANES * WORDS, SUBGROUP === 4 ? 1 : 4)
+    return tooLong(ROWS, KEYS, headWords(shape) + WORD_LANES * WORDS, cache, SUBGROUP === 4 ? 1 : 4)
       ? "too much to write out"
       : unfitSplits(shape, tuning.ROWS, tuning.SPLITS);
   },
@@ -91,9 +92,9 @@ export const subgroups: Variant<AttentionShape, SubgroupsTuning> = {
     const constants = { SUBGROUPS, ...derived(tuning, shape) };
     const workgroups = Math.ceil(pieces(shape, constants.ROWS, SPLITS) / SUBGROUPS);
     const first = { shader: "attention_subgroups", workgroups, constants, enable: ["subgroups"] };
-    return attentionStages(shape, dtype, first, SPLITS);
+    return attentionStages(shape, dtype, cache, first, SPLITS);
   },
   scratch: ({ SPLITS }, shape) => splitScratch(shape, SPLITS),
   spot: (shape, { SUBGROUPS, ROWS, SPLITS }, workgroup, choice) =>
     attentionSpot(shape, { ROWS: tileRows(shape, ROWS), SPLITS, perWorkgroup: SUBGROUPS }, workgroup, choice),
-};
+});

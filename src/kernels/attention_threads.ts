@@ -14,6 +14,7 @@ import {
   unfitSplits,
 } from "./attention_rows";
 import type { Variant } from "./kernel";
+import type { CacheFormat } from "./quantised_cache";
 
 type ThreadsTuning = {
   readonly THREADS: number;
@@ -25,7 +26,7 @@ type ThreadsTuning = {
   readonly SPLITS: number;
 };
 
-export const threads: Variant<AttentionShape, ThreadsTuning> = {
+export const threads = (cache: CacheFormat): Variant<AttentionShape, ThreadsTuning> => ({
   shaders: { attention_threads: wgsl, ...merge.shaders },
   space: {
     THREADS: [4, 8, 16, 32, 64],
@@ -43,7 +44,7 @@ export const threads: Variant<AttentionShape, ThreadsTuning> = {
   describe: ({ THREADS, ROWS, KEYS, SPLITS }) =>
     `${THREADS} of ${ROWS}x${KEYS}${SPLITS > 1 ? ` split ${SPLITS}` : ""}`,
   unfit: ({ ROWS, KEYS, SPLITS }, shape) =>
-    tooLong(tileRows(shape, ROWS), KEYS, 2 * headWords(shape))
+    tooLong(tileRows(shape, ROWS), KEYS, 2 * headWords(shape), cache)
       ? "too much to write out"
       : unfitSplits(shape, ROWS, SPLITS),
 
@@ -56,9 +57,9 @@ export const threads: Variant<AttentionShape, ThreadsTuning> = {
     const ROWS = tileRows(shape, most);
     const workgroups = Math.ceil(pieces(shape, ROWS, SPLITS) / THREADS);
     const first = { shader: "attention_threads", workgroups, constants: { ROWS, KEYS, THREADS } };
-    return attentionStages(shape, dtype, first, SPLITS);
+    return attentionStages(shape, dtype, cache, first, SPLITS);
   },
   scratch: ({ SPLITS }, shape) => splitScratch(shape, SPLITS),
   spot: (shape, { THREADS, ROWS, SPLITS }, workgroup, choice) =>
     attentionSpot(shape, { ROWS: tileRows(shape, ROWS), SPLITS, perWorkgroup: THREADS }, workgroup, choice),
-};
+});

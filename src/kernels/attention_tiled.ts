@@ -12,6 +12,7 @@ import {
   unfitSplits,
 } from "./attention_rows";
 import type { Variant } from "./kernel";
+import type { CacheFormat } from "./quantised_cache";
 
 type TiledTuning = {
   readonly ROWS: number;
@@ -21,7 +22,7 @@ type TiledTuning = {
   readonly SPLITS: number;
 };
 
-export const tiled: Variant<AttentionShape, TiledTuning> = {
+export const tiled = (cache: CacheFormat): Variant<AttentionShape, TiledTuning> => ({
   shaders: { attention: wgsl, ...merge.shaders },
   space: {
     ROWS: [4, 8, 16, 32],
@@ -51,9 +52,9 @@ export const tiled: Variant<AttentionShape, TiledTuning> = {
     const SLOTS = Math.ceil((ROWS * headWords(shape)) / THREADS);
     const constants = { ROWS, KEYS, THREADS, ROWS_PER_THREAD, SLOTS };
     const first = { shader: "attention", workgroups: pieces(shape, ROWS, SPLITS), constants };
-    return attentionStages(shape, dtype, first, SPLITS);
+    return attentionStages(shape, dtype, cache, first, SPLITS);
   },
   scratch: ({ SPLITS }, shape) => splitScratch(shape, SPLITS),
   spot: (shape, { ROWS, SPLITS }, workgroup, choice) =>
     attentionSpot(shape, { ROWS, SPLITS, perWorkgroup: 1 }, workgroup, choice),
-};
+});

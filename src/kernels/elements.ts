@@ -10,12 +10,16 @@ export type DType = (typeof dtypes)[number];
 export type Float = "f32" | "f16";
 
 /**
- * How one number is stored. Quantised weights come with a scale per block of 32, which is an operand of its own;
- * u32 is for what is counted or numbered, such as tokens.
+ * How one number is stored. What is quantised comes with a scale per block of 32, which is an operand of its own: weights
+ * are i8 or i4, a KV cache i8x4, which differ in where their numbers lie. u32 is for what is counted or numbered, such
+ * as tokens.
  */
-export type Element = Float | "i8" | "i4" | "u32";
+export type Element = Float | "i8" | "i4" | "i8x4" | "u32";
 
-export const bitsOf: Readonly<Record<Element, number>> = { f32: 32, f16: 16, i8: 8, i4: 4, u32: 32 };
+export const bitsOf: Readonly<Record<Element, number>> = { f32: 32, f16: 16, i8: 8, i4: 4, i8x4: 8, u32: 32 };
+
+/** Whether numbers are rounded to, and so have a roundoff; the others are written as they are. */
+export const isFloat = (element: Element): element is Float => element === "f32" || element === "f16";
 
 /** Unit roundoff: the largest relative error of one rounding to the type. */
 export const roundoff: Readonly<Record<Float, number>> = { f32: 2 ** -24, f16: 2 ** -11 };
@@ -46,6 +50,9 @@ export type CacheType = (typeof cacheTypes)[number];
 /** What the KV cache is stored as where nothing else is asked for. */
 export const cacheOf: Readonly<Record<DType, Float>> = { f32: "f32", f16: "f16", q8_0: "f16", q4_0: "f16" };
 
+/** Bits of a number in a KV cache, its share of its block's f16 scale included. */
+export const cacheBits: Readonly<Record<CacheType, number>> = { f32: 32, f16: 16, q8_0: 8 + 16 / BLOCK };
+
 /** What quantised weights are stored as; undefined for weights that are not. */
 export const quantsOf: Readonly<Record<DType, "i8" | "i4" | undefined>> = {
   f32: undefined,
@@ -55,10 +62,12 @@ export const quantsOf: Readonly<Record<DType, "i8" | "i4" | undefined>> = {
 };
 
 /**
- * Where a whole number lies: its word and the lowest bit of it. Four neighbours lie in the four words of a vec4u, in
- * the same bits, so that a shader unpacks four of them with one shift: i8 in blocks of 16, i4 in blocks of 32.
+ * Where a whole number lies: its word and the lowest bit of it. Of weights four neighbours lie in the four words of a
+ * vec4u, in the same bits, so that a shader unpacks four of them with one shift: i8 in blocks of 16, i4 in blocks of 32.
+ * In a KV cache they lie in one word: threads that share a head take four numbers each, and load no others.
  */
-function placeOf(element: "i8" | "i4", index: number): { word: number; bit: number } {
+function placeOf(element: "i8" | "i4" | "i8x4", index: number): { word: number; bit: number } {
+  if (element === "i8x4") return { word: index >> 2, bit: 8 * (index & 3) };
   const perWord = 32 / bitsOf[element];
   const block = Math.floor(index / (4 * perWord));
   return { word: 4 * block + (index & 3), bit: ((index >> 2) & (perWord - 1)) * bitsOf[element] };
@@ -66,7 +75,7 @@ function placeOf(element: "i8" | "i4", index: number): { word: number; bit: numb
 
 /** Element `index` of memory that is filled with stream `seed`; whole numbers are random bits, two's complement. */
 export function storedAt(element: Element, seed: number, index: number): number {
-  if (element === "f32" || element === "f16") return randomAt(seed, index);
+  if (isFloat(element)) return randomAt(seed, index);
   if (element === "u32") return randomBits(seed, index) >>> 0;
   const { word, bit } = placeOf(element, index);
   return signed(randomBits(seed, word), bit, bitsOf[element]);

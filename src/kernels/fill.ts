@@ -19,7 +19,7 @@ const filled = (dtype: DType): Element => quantsOf[dtype] ?? (dtype === "f16" ? 
 const perWord = (dtype: DType) => 128 / bitsOf[filled(dtype)];
 
 /** What the shader writes: see there. */
-const WRITES: Readonly<Record<Element, number>> = { f32: 0, f16: 1, i8: 2, i4: 2, u32: 2 };
+const WRITES: Readonly<Record<Element, number>> = { f32: 0, f16: 1, i8: 2, i4: 2, i8x4: 2, u32: 2 };
 
 const words: Variant<FillShape, FillTuning> = {
   shaders: { fill: wgsl },

@@ -1,12 +1,16 @@
 // The list of kernels. A kernel's name is its key here; kernels that differ in little share a file.
 
-import { attention } from "./attention";
+import { adamw } from "./adamw";
+import { attention, attention_q8_0 } from "./attention";
+import { attention_dkv, attention_dq, attention_stats } from "./attention_backward";
 import { sink_attention } from "./attention_sinks";
 import { copy } from "./copy";
+import { cross_entropy, cross_entropy_backward } from "./cross_entropy";
 import { dot } from "./dot";
 import type { DType } from "./elements";
 import { add, add_bias, gelu_mul, join, silu_mul } from "./elementwise";
 import { embed, scaled_embed } from "./embed";
+import { add_embed_backward, embed_backward } from "./embed_backward";
 import { empty } from "./empty";
 import { expert_matmul } from "./expert_matmul";
 import { expert_matvec, expert_swiglu } from "./expert_matvec";
@@ -15,14 +19,18 @@ import { fill } from "./fill";
 import { fma } from "./fma";
 import type { Kernel, Work } from "./kernel";
 import { matmul } from "./matmul";
+import { matmul_nn, matmul_tn } from "./matmul_outer";
 import { matvec } from "./matvec";
 import { mma } from "./mma";
 import { read } from "./read";
 import { reread } from "./reread";
 import { add_rms_norm, rms_norm } from "./rms_norm";
-import { norm_rope, rope } from "./rope";
+import { add_rms_norm_backward, column_sum, rms_norm_backward } from "./rms_norm_backward";
+import { norm_rope, norm_rope_q8_0, rope, rope_q8_0 } from "./rope";
+import { rope_backward } from "./rope_backward";
 import { route } from "./route";
 import { argmax, sample } from "./sampling";
+import { silu_mul_backward } from "./silu_mul_backward";
 import { swiglu } from "./swiglu";
 
 export const kernels = {
@@ -30,6 +38,7 @@ export const kernels = {
   matvec,
   swiglu,
   attention,
+  attention_q8_0,
   sink_attention,
   embed,
   scaled_embed,
@@ -37,6 +46,8 @@ export const kernels = {
   add_rms_norm,
   rope,
   norm_rope,
+  rope_q8_0,
+  norm_rope_q8_0,
   silu_mul,
   gelu_mul,
   add,
@@ -51,6 +62,21 @@ export const kernels = {
   biased_combine,
   argmax,
   sample,
+  cross_entropy,
+  cross_entropy_backward,
+  matmul_nn,
+  matmul_tn,
+  rms_norm_backward,
+  add_rms_norm_backward,
+  column_sum,
+  silu_mul_backward,
+  attention_stats,
+  attention_dq,
+  attention_dkv,
+  rope_backward,
+  embed_backward,
+  add_embed_backward,
+  adamw,
   fma,
   dot,
   mma,
@@ -80,6 +106,13 @@ export type AnyCall = { readonly kernel: KernelName; readonly shape: AnyShape };
 export function kernelOf(name: KernelName): AnyKernel {
   return kernels[name] as unknown as AnyKernel;
 }
+
+const attentions = ["attention", "attention_q8_0", "sink_attention"] as const;
+type AttentionName = (typeof attentions)[number];
+
+/** Whether a call is attention, whatever its KV cache is stored as. */
+export const isAttention = (call: Call): call is Extract<Call, { kernel: AttentionName }> =>
+  attentions.some((each) => each === call.kernel);
 
 /** FLOP and bytes of one call. */
 export function workOf(call: Call, dtype: DType): Work {

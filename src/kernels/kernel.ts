@@ -141,7 +141,7 @@ export interface Kernel<Shape> {
   unsupported?(shape: Shape, dtype: DType): string | undefined;
   /** Shapes of one class share a tuning. */
   shapeClass(shape: Shape): string;
-  /** Inputs, then the output; where there are several, all have as many columns, and rows count on from one to the next. */
+  /** Inputs, then the output; where there are several, rows count on from one to the next. */
   operands(shape: Shape, dtype: DType): readonly Operand[];
   work(shape: Shape, dtype: DType): Work;
   /**

@@ -8,8 +8,9 @@ import {
   type Ratio,
   type Verdict,
 } from "../analysis/compare";
+import type { ForwardComparison } from "../analysis/compare_forwards";
 import type { Result } from "../result";
-import { estimated, percent, seconds, significant } from "../units";
+import { estimated, percent, sampled, seconds, significant } from "../units";
 import { deviceName } from "./device_name";
 import type { Headline, Report, Table } from "./report_types";
 import { cell } from "./wording";
@@ -27,6 +28,8 @@ const ratioText = ({ value, low, high }: Ratio) =>
   `${significant(value)} (${significant(low)} … ${significant(high)})`;
 
 const nameOf = ({ name, dtype }: CellComparison) => `${name} ${dtype}`;
+
+const figureOf = ({ name, figure }: ForwardComparison) => `${name} ${figure}`;
 
 /** The first of a list and how many more. */
 function firstOf(names: readonly string[]): string {
@@ -63,7 +66,10 @@ function whyUndecided({ value, low, high }: Ratio, wandering: number): string {
   return `noise: anything between ${percent(low)} and ${percent(high)} of A's time is possible`;
 }
 
-function whyOf({ ratio, doubt, remarks }: CellComparison, wandering: number): string {
+function whyOf(
+  { ratio, doubt, remarks }: Pick<CellComparison, "ratio" | "doubt" | "remarks">,
+  wandering: number,
+): string {
   const why = doubt ?? (ratio.verdict === "cannot tell" ? whyUndecided(ratio, wandering) : undefined);
   return [...(why === undefined ? [] : [why]), ...remarks].join("; ");
 }
@@ -87,19 +93,42 @@ function cellsTable({ cells, wandering }: Comparison): Table {
   };
 }
 
+/** Whole models, figure by figure; undefined where not both sides have one. */
+function forwardsTable({ forwards, wandering }: Comparison): Table | undefined {
+  if (forwards.length === 0) return undefined;
+  return {
+    title: "Whole models",
+    note:
+      "Seconds with 95 % intervals, judged as cells are. Steps of one run follow each other: their intervals are those of groups of neighbours, " +
+      "so that what disturbs many in a row is not taken for many proofs.",
+    columns: ["model", "figure", "A", "B", "B / A (99 %)", "B is", "why, and what else"],
+    rows: forwards.map((each) =>
+      [
+        each.name,
+        each.figure,
+        sampled(each.a, seconds),
+        sampled(each.b, seconds),
+        ratioText(each.ratio),
+        each.ratio.verdict,
+        whyOf(each, wandering),
+      ].map((text) => cell(text)),
+    ),
+  };
+}
+
 type Fact = readonly [what: string, value: string];
 
 const loneRows = (here: "A" | "B", there: "A" | "B", cells: readonly LoneCell[]): Fact[] =>
   cells.map(({ name, elsewhere }) => [`only in ${here}`, `${name} (${there}: ${elsewhere})`]);
 
-/** How many cells got each verdict, without those that none got. */
-const counts = ({ cells }: Comparison): { verdict: Verdict; count: number }[] =>
+/** How many got each verdict, without those that none got. */
+const counts = (judged: readonly { readonly ratio: Ratio }[]): { verdict: Verdict; count: number }[] =>
   verdicts
-    .map((verdict) => ({ verdict, count: cells.filter(({ ratio }) => ratio.verdict === verdict).length }))
+    .map((verdict) => ({ verdict, count: judged.filter(({ ratio }) => ratio.verdict === verdict).length }))
     .filter(({ count }) => count > 0);
 
 function overallTable(comparison: Comparison): Table {
-  const { overall, cells, onlyA, onlyB } = comparison;
+  const { overall, cells, forwards, onlyA, onlyB } = comparison;
   const whole: Fact[] =
     overall === undefined
       ? [["B is", "cannot tell: no cell can be compared"]]
@@ -110,7 +139,10 @@ function overallTable(comparison: Comparison): Table {
         ];
   const rows: Fact[] = [
     ...whole,
-    ...counts(comparison).map(({ verdict, count }): Fact => [`cells: ${verdict}`, String(count)]),
+    ...counts(cells).map(({ verdict, count }): Fact => [`cells: ${verdict}`, String(count)]),
+    ...counts(forwards).map(
+      ({ verdict, count }): Fact => [`figures of whole models: ${verdict}`, String(count)],
+    ),
     ...loneRows("A", "B", onlyA),
     ...loneRows("B", "A", onlyB),
   ];
@@ -123,7 +155,7 @@ function overallTable(comparison: Comparison): Table {
 }
 
 function headline(comparison: Comparison): Headline {
-  const { overall, cells, wandering } = comparison;
+  const { overall, cells, forwards, wandering } = comparison;
   const about = { workload: "B against A", phase: "kernel", dtype: "" } as const;
   if (overall === undefined)
     return {
@@ -135,13 +167,14 @@ function headline(comparison: Comparison): Headline {
       meaning: "nothing can be compared",
     };
   const { ratio } = overall;
-  const slower = cells.filter((each) => each.ratio.verdict === "slower").map(nameOf);
+  const slowerFigures = forwards.filter((each) => each.ratio.verdict === "slower").map(figureOf);
+  const slower = [...slowerFigures, ...cells.filter((each) => each.ratio.verdict === "slower").map(nameOf)];
   return {
     ...about,
     main: `${ratio.verdict}: ${ratioText(ratio)} times A's time`,
     mainValue: ratio.value,
     rate: `the geometric mean of ${overall.cells} of ${cells.length} cells, with its 99 % interval`,
-    share: counts(comparison)
+    share: counts(cells)
       .map(({ verdict, count }) => `${count} ${verdict}`)
       .join(", "),
     meaning:
@@ -175,7 +208,12 @@ export function comparisonReport(comparison: Comparison, a: Result, b: Result): 
     software: a.device.software !== null || b.device.software !== null,
     warnings: warnings(comparison, a, b),
     headlines: [headline(comparison)],
-    tables: [sidesTable(comparison, a, b), cellsTable(comparison), overallTable(comparison)],
+    tables: [
+      sidesTable(comparison, a, b),
+      forwardsTable(comparison),
+      cellsTable(comparison),
+      overallTable(comparison),
+    ].filter((table) => table !== undefined),
     comparisons: [],
     rooflines: [],
   };

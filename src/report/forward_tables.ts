@@ -1,41 +1,59 @@
-// Models that were run whole, as tables: their figures beside the sums of kernels and the roof, what they took, and where
-// a token's time goes.
+// Models that were run whole, as tables: their figures beside the sums of kernels and the roof, and what they took.
 
 import type { Compared, StepStatistics, WholeModel } from "../analysis/forward";
-import { type ForwardCase, forwardId, forwardName } from "../forward_result";
+import { type ForwardCase, forwardId } from "../forward_result";
 import type { Result } from "../result";
 import { duration, memory, percent, sampled, seconds, significant, tokenRate, written } from "../units";
-import type { Bars, Cell, Table } from "./report_types";
+import type { Cell, Table } from "./report_types";
 import { cell } from "./wording";
 
-const head = (given: ForwardCase): Cell[] => [cell(given.model), cell(forwardId(given)), cell(given.dtype)];
+export const head = (given: ForwardCase): Cell[] => [
+  cell(given.model),
+  cell(forwardId(given)),
+  cell(given.dtype),
+];
 
-const texts = (...list: readonly string[]): Cell[] => list.map((text) => cell(text));
+export const texts = (...list: readonly string[]): Cell[] => list.map((text) => cell(text));
 
 /** A time's sum of kernels and roof, and how far above each it is; of a rate the same seen from the other side. */
-function besides({ measured, kernels, roofline }: Compared, tokens?: number): string[] {
-  const figure = (value: number | undefined) => {
+function besides({ measured, kernels, kernelsAtMost, roofline }: Compared, tokens?: number): string[] {
+  const figure = (value: number | undefined, bound = "") => {
     if (value === undefined) return "";
-    return tokens === undefined ? duration(value) : written(tokens / value, tokenRate);
+    return `${bound}${tokens === undefined ? duration(value) : written(tokens / value, tokenRate)}`;
   };
-  const share = (value: number | undefined) => (value === undefined ? "" : percent(value / measured.value));
-  return [figure(kernels), share(kernels), figure(roofline), share(roofline)];
+  const share = (value: number | undefined, bound = "") =>
+    value === undefined ? "" : `${bound}${percent(value / measured.value)}`;
+  const most = kernelsAtMost ? "≤ " : "";
+  const least = kernelsAtMost ? "≥ " : "";
+  return [
+    figure(kernels, tokens === undefined ? most : least),
+    share(kernels, most),
+    figure(roofline),
+    share(roofline),
+  ];
 }
 
 /** A percentile is told from so many steps on. */
 const ENOUGH = { p90: 10, p99: 100 };
 
-function rowsOf({ run, firstToken, perToken, interactive, ...whole }: WholeModel): Cell[][] {
-  const readBack: Compared = {
+function rowsOf({ run, firstToken, perToken, interactive, sustained, ...whole }: WholeModel): Cell[][] {
+  const besidesStep = ({ median, low, high }: StepStatistics): Compared => ({
     ...perToken,
-    measured: { value: interactive.median, low: interactive.low, high: interactive.high },
-  };
+    measured: { value: median, low, high },
+  });
+  const readBack = besidesStep(interactive);
   const tails = ({ p90, p99, count }: StepStatistics, grouped: number) => [
     grouped === 1 && count >= ENOUGH.p90 ? duration(p90) : "",
     grouped === 1 && count >= ENOUGH.p99 ? duration(p99) : "",
     String(count),
   ];
   const none = ["", "", ""];
+  const sustainedRow = ({ seconds: load, statistics }: NonNullable<WholeModel["sustained"]>) => [
+    `TPOT, after ${duration(load)} of writing`,
+    sampled(besidesStep(statistics).measured, seconds),
+    ...tails(statistics, run.decode.grouped),
+    ...besides(besidesStep(statistics)),
+  ];
   const { batch, prompt } = run;
   const readings =
     run.prefill.times.kind === "samples" ? run.prefill.times.seconds.length : run.prefill.times.count;
@@ -59,6 +77,7 @@ function rowsOf({ run, firstToken, perToken, interactive, ...whole }: WholeModel
       ...tails(interactive, 1),
       ...besides(readBack),
     ],
+    ...(sustained === undefined ? [] : [sustainedRow(sustained)]),
     ["answer", sampled(whole.tokensPerSecond, tokenRate), ...none, ...besides(perToken, batch)],
     [
       "answer, each token read back",
@@ -93,7 +112,8 @@ export function wholeModelTable({ forwards }: Result, whole: readonly WholeModel
     note:
       "Everything from the embedding to the sampled token, on synthetic weights. TTFT: from the submit of the prompt to its first token on the CPU. " +
       "TPOT: a step of decode that is fed with the token that the one before sampled on the GPU; read back: with each token awaited on the CPU before the next step. " +
-      "Run whole: the median (p50) with its interval; p90 from 10 steps on, p99 from 100. Sum of kernels: the products and attention of the table of workloads, at the plan's depth. Roofline: weights and KV cache " +
+      "Run whole: the median (p50) with its interval; p90 from 10 steps on, p99 from 100. Sum of kernels: the products and attention of the table of workloads, at the plan's depth; of several prompts at once, which are measured one at a time, so many times one prompt's, " +
+      "and they take that at most (≤). Roofline: weights and KV cache " +
       "at the device's own bandwidth, or FLOP at its compute roof, whichever takes longer; shares are of the measured time.",
     columns: figureColumns,
     rows: forwards.flatMap((each) => {
@@ -156,48 +176,4 @@ export function wholeMemoryTable(whole: readonly WholeModel[]): Table | undefine
       ];
     }),
   };
-}
-
-const breakdownRows = ({ run, breakdown }: WholeModel): Cell[][] =>
-  breakdown.map(({ label, kernel, count, seconds: time, share }) => [
-    ...head(run),
-    ...texts(label, kernel, String(count), duration(time), percent(share)),
-  ]);
-
-/** Where the time of each model's step goes; undefined where no GPU clock told. */
-export function breakdownTable(whole: readonly WholeModel[]): Table | undefined {
-  const rows = whole.flatMap(breakdownRows);
-  if (rows.length === 0) return undefined;
-  return {
-    title: "Where a token's time goes",
-    note:
-      "One step of decode with each dispatch in a pass of its own, timed by the GPU: passes cost time, so the sum is more than a step takes, and the " +
-      "shares are what counts.",
-    columns: ["model", "run", "type", "part", "kernel", "calls", "time", "share"],
-    rows,
-  };
-}
-
-/** The same as a chart for each whole model, with its own rows. */
-export function breakdownCharts(whole: readonly WholeModel[]): { chart: Bars; table: Table }[] {
-  return whole.flatMap((each) => {
-    const table = breakdownTable([each]);
-    if (table === undefined) return [];
-    const name = forwardName(each.run);
-    const chart: Bars = {
-      kind: "bars",
-      id: `breakdown ${name}`,
-      title: `Where a token's time goes: ${name}`,
-      unit: "% of a step",
-      scale: "linear",
-      note: "each dispatch in a pass of its own, timed by the GPU",
-      bars: each.breakdown.map(({ label, kernel, count, seconds: time, share }) => ({
-        name: label,
-        value: 100 * share,
-        own: true,
-        source: `${count} × ${kernel}: ${duration(time)}`,
-      })),
-    };
-    return [{ chart, table }];
-  });
 }

@@ -15,13 +15,13 @@ const fields = {
   part: ["label", "kernel", "count", "seconds"],
 } as const;
 
-function packTimes(times: ForwardSamples): number[] {
+export function packTimes(times: ForwardSamples): number[] {
   const statistics = stepStatistics(times);
   const { count, median, p90, p99 } = statistics;
   return [count, median, p90, p99, ...offsetsOf(statistics)];
 }
 
-function unpackTimes(packed: unknown): unknown {
+export function unpackTimes(packed: unknown): unknown {
   const [count, median, p90, p99, ...offsets] = isArray(packed) ? packed : [];
   return {
     kind: "order-statistics",

@@ -1,6 +1,5 @@
 // Version 1 of links: a Result as arrays.
 
-import { defaultPlan, type Plan } from "../plan";
 import type { CachePoint, Reference, Result } from "../result";
 import { median, robustDeviation } from "../statistics";
 import { packOutcomes, unpackOutcomes, unpackRow } from "./link_cells";
@@ -15,6 +14,7 @@ import {
   unpackCalls,
   values,
 } from "./link_tables";
+import { packTraining, unpackTraining } from "./link_trainings";
 
 // The fields of version 1 in their order in a link: objects travel as arrays of their values. A field that
 // is added to the schema is added to the end of its list, and missing in older links.
@@ -32,7 +32,7 @@ const fields = {
   ],
   instruments: ["clockStep", "timestampQuantum", "completionFloor", "submitCost", "dispatchCost"],
   plan: ["preset", "model", "pp", "tg", "depth", "batch", "dtype", "kernel", "memory", "sustain"],
-  whole: ["forward", "kv", "fused"],
+  whole: ["forward", "kv", "fused", "train"],
   residency: ["model", "dtype", "layers", "ofLayers", "bytes"],
   workload: ["id", "phase", "tokens", "batch", "layers", "model"],
 } as const;
@@ -129,7 +129,8 @@ export function pack(result: Result): unknown[] {
     reference,
     packCurve(result.cacheCurve),
     result.incidents.map(({ at, says }) => [Math.round(at), says]),
-    ...(result.forwards.length > 0 ? [result.forwards.map(packForward)] : []),
+    ...(result.forwards.length + result.trainings.length > 0 ? [result.forwards.map(packForward)] : []),
+    ...(result.trainings.length > 0 ? [result.trainings.map(packTraining)] : []),
   ];
 }
 
@@ -146,10 +147,13 @@ function unpackSince2(
   };
 }
 
+/** What a plan says of whole models where nobody asked for anything. */
+const asUsual = { forward: false, kv: ["auto"], fused: [true], train: false };
+
 /** What a plan says of whole models. Few plans ask for them: it is missing where it is as usual. */
-function packWhole(plan: Plan): unknown[] {
+function packWhole(plan: Result["plan"]): unknown[] {
   const said = values({ ...plan }, fields.whole);
-  return JSON.stringify(said) === JSON.stringify(values({ ...defaultPlan }, fields.whole)) ? [] : said;
+  return JSON.stringify(said) === JSON.stringify(values(asUsual, fields.whole)) ? [] : said;
 }
 
 /** The fields of a plan; those of whole models came with schema 4 and 5. */
@@ -157,8 +161,7 @@ function unpackPlan(packed: unknown, schema: unknown): Fields {
   const plan = named(packed, fields.plan);
   if (!isSince(4, schema)) return plan;
   const whole = isArray(packed) ? named(packed.slice(fields.plan.length), fields.whole) : {};
-  const { forward, kv, fused } = defaultPlan;
-  return { ...plan, ...(isSince(5, schema) ? { forward, kv, fused } : { forward }), ...whole };
+  return { ...plan, ...(isSince(5, schema) ? asUsual : { forward: false }), ...whole };
 }
 
 const isSince = (first: number, schema: unknown) => typeof schema === "number" && schema >= first;
@@ -180,7 +183,7 @@ export function unpack(packed: unknown): unknown {
   const [schema, createdAt, partial, tool, host, device, limits, instruments, plan, planCalls, ...more] =
     packed;
   const [residency, workloads, outcomes, kernels, callTable, ...since2] = more;
-  const [, , , , forwards = []] = since2;
+  const [, , , , forwards = [], trainings = []] = since2;
   if (!isArray(planCalls) || !isArray(residency) || !isArray(workloads) || !isArray(outcomes))
     return undefined;
   if (!isArray(kernels) || !isArray(callTable)) return undefined;
@@ -188,6 +191,7 @@ export function unpack(packed: unknown): unknown {
   return {
     ...(schema !== 1 && unpackSince2(since2, calls)),
     ...(isSince(4, schema) && { forwards: isArray(forwards) ? forwards.map(unpackForward) : forwards }),
+    ...(isSince(5, schema) && { trainings: isArray(trainings) ? trainings.map(unpackTraining) : trainings }),
     schema,
     tool: named(tool, fields.tool),
     createdAt,

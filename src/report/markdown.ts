@@ -1,5 +1,5 @@
 import { significant } from "../units";
-import type { Bars, Report, Table } from "./report_types";
+import type { Bars, Groups, Report, Table } from "./report_types";
 
 // Cells hold text of adapters and links: what Markdown would read as markup is escaped.
 const escaped = (text: string) => text.replace(/[|\\`*_<>[\]]/g, "\\$&").replace(/\s+/g, " ");
@@ -47,6 +47,46 @@ function barChart({ title, unit, scale, note, bars }: Bars): string {
   ].join("\n");
 }
 
+/** A letter for each series, another one for each: its own first letter where that is free. */
+function letters(names: readonly string[]): string[] {
+  const taken = new Set<string>();
+  return names.map((name) => {
+    const letter = [...`${name.toLowerCase()}abcdefghijklmnopqrstuvwxyz`].find(
+      (each) => /[a-z]/.test(each) && !taken.has(each),
+    );
+    taken.add(letter ?? "?");
+    return letter ?? "?";
+  });
+}
+
+/** Stacked bars, each part by its letter; what is drawn side by side has its table. */
+function stackChart({ title, unit, note, groups, series }: Groups): string {
+  const marks = letters(series.map(({ name }) => name));
+  const totals = groups.map((_, i) => series.reduce((sum, { values }) => sum + (values[i] ?? 0), 0));
+  const longest = Math.max(...totals);
+  const name = Math.max(...groups.map((group) => group.length));
+  const texts = totals.map(significant);
+  const width = Math.max(...texts.map((text) => text.length));
+  const lines = groups.map((group, i) => {
+    // Parts end where their sum so far does: what is rounded off one is part of the next.
+    let [sum, drawn] = [0, ""];
+    series.forEach(({ values }, s) => {
+      sum += values[i] ?? 0;
+      drawn += marks[s]!.repeat(Math.max(0, Math.round((BAR * sum) / longest) - drawn.length));
+    });
+    return `${group.replaceAll("`", "'").padEnd(name)}  ${texts[i]!.padStart(width)}  ${drawn}`;
+  });
+  return [
+    `## ${escaped(title)}`,
+    "",
+    `${unit}; ${note}. ${series.map((each, i) => `${marks[i]}: ${escaped(each.name)}`).join(", ")}`,
+    "",
+    "```",
+    ...lines,
+    "```",
+  ].join("\n");
+}
+
 /** The report as Markdown that reads well on a terminal too. */
 export function markdown(report: Report): string {
   const {
@@ -58,6 +98,7 @@ export function markdown(report: Report): string {
     comparisons,
     rooflines,
     curves = [],
+    breakdowns = [],
     software,
   } = report;
   // Measured steps stand among the cells already.
@@ -77,6 +118,7 @@ export function markdown(report: Report): string {
       ].join("\n"),
     ),
     ...[...twins.map((each) => each.table), ...tables].map(table),
+    ...breakdowns.flatMap(({ chart }) => (chart.stacked ? [stackChart(chart)] : [])),
     ...comparisons.map(({ chart }) => barChart(chart)),
   ].join("\n\n")}\n`;
 }

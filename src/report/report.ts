@@ -4,17 +4,24 @@ import { diagnose } from "../analysis/diagnose";
 import { shareOf } from "../analysis/estimate";
 import { type WholeModel, wholeModels, wholeOf } from "../analysis/forward";
 import { throughputs } from "../analysis/throughput";
+import { tokenTime } from "../analysis/token_time";
+import { sideBySide, trainedModels } from "../analysis/training";
 import type { Chip } from "../chips/chip";
 import type { Result } from "../result";
 import { byteRate, duration, estimated, flopRate, type ScaleOf, sampled, share, tokenRate } from "../units";
+import { besideCharts } from "./beside_charts";
 import { cellTable, stateTable } from "./cell_tables";
 import { comparison, measuredWorkloads } from "./chip_comparison";
 import { deviceName } from "./device_name";
-import { breakdownCharts, breakdownTable, wholeMemoryTable, wholeModelTable } from "./forward_tables";
+import { forwardCurves } from "./forward_curves";
+import { wholeMemoryTable, wholeModelTable } from "./forward_tables";
+import { fusionTable } from "./fusion_table";
 import { environmentTable, instrumentTable, roofTable, workloadTable } from "./measured_tables";
 import { otherModelsTable, ownChecksTable } from "./other_models";
 import type { Headline, Report } from "./report_types";
 import { rooflines } from "./roofline_chart";
+import { breakdownTable, divisionTable, tokenTimeCharts } from "./token_time_tables";
+import { sideBySideTable, trainingMemoryTable, trainingPhasesTable } from "./training_tables";
 import { type Complete, rateOfInterest } from "./wording";
 
 /** Of a kernel, whose main figure is the rate that binds it: the other one. */
@@ -83,6 +90,8 @@ export function report(result: Result, chips: readonly Chip[]): Report {
   const all = throughputs(result);
   const complete = all.filter((each) => each.complete);
   const whole = wholeModels(result, all);
+  const times = whole.map((each) => tokenTime(each, result.instruments?.dispatchCost));
+  const trained = trainedModels(result);
   const comparisons = measuredWorkloads(complete).map((group) => comparison(result, group, chips));
   return {
     title: deviceName(result),
@@ -93,8 +102,13 @@ export function report(result: Result, chips: readonly Chip[]): Report {
     tables: [
       workloadTable(result, all),
       wholeModelTable(result, whole),
+      divisionTable(times),
       breakdownTable(whole),
+      fusionTable(whole),
       wholeMemoryTable(whole),
+      sideBySideTable(result, sideBySide(trained, whole, all)),
+      trainingPhasesTable(trained),
+      trainingMemoryTable(trained),
       otherModelsTable(result),
       ownChecksTable(result),
       roofTable(result),
@@ -105,6 +119,7 @@ export function report(result: Result, chips: readonly Chip[]): Report {
     ].filter((table) => table !== undefined),
     comparisons,
     rooflines: rooflines(result, all, chips),
-    breakdowns: breakdownCharts(whole),
+    breakdowns: [...tokenTimeCharts(times), ...besideCharts(whole)],
+    curves: forwardCurves(whole),
   };
 }

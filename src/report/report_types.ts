@@ -13,8 +13,8 @@ export interface Report {
   /** Each chart with the table that says the same in text. */
   readonly comparisons: readonly { readonly chart: Bars; readonly table: Table }[];
   readonly rooflines: readonly { readonly chart: Roofline; readonly table: Table }[];
-  /** Where the time of a step goes; the table of all of them is among the tables. */
-  readonly breakdowns?: readonly { readonly chart: Bars; readonly table: Table }[];
+  /** Where the time of a step goes, and how figures compare; the tables of all of them are among the tables. */
+  readonly breakdowns?: readonly { readonly chart: Groups; readonly table: Table }[];
   readonly curves?: readonly { readonly chart: Lines; readonly table: Table }[];
 }
 
@@ -77,6 +77,25 @@ export interface Bars {
   }[];
 }
 
+/** Several values for each of several things: stacked to a whole, or side by side. */
+export interface Groups {
+  readonly kind: "groups";
+  readonly id: string;
+  readonly title: string;
+  readonly unit: string;
+  readonly stacked: boolean;
+  readonly note: string;
+  readonly groups: readonly string[];
+  /** A value for each group, null where there is none, and what is behind it. */
+  readonly series: readonly {
+    readonly name: string;
+    /** What was measured, what it is held against, or one of many. */
+    readonly tone: "own" | "beside" | "one of many";
+    readonly values: readonly (number | null)[];
+    readonly sources: readonly string[];
+  }[];
+}
+
 export interface Roofline {
   readonly kind: "roofline";
   readonly id: string;
@@ -103,7 +122,7 @@ export interface Roofline {
   }[];
 }
 
-/** Curves through points, both axes logarithmic. */
+/** Curves through points, both axes logarithmic unless it says otherwise. */
 export interface Lines {
   readonly kind: "lines";
   readonly id: string;
@@ -111,9 +130,19 @@ export interface Lines {
   /** What the axes are, with units. */
   readonly x: string;
   readonly y: string;
+  readonly scale?: "linear" | "logarithmic";
   readonly lines: readonly {
     readonly name: string;
     readonly own: boolean;
-    readonly points: readonly { readonly x: number; readonly y: number; readonly label: string }[];
+    readonly points: readonly {
+      readonly x: number;
+      readonly y: number;
+      readonly label: string;
+      /** The ends of the interval of y. */
+      readonly low?: number;
+      readonly high?: number;
+      /** A short name that stands beside the point. */
+      readonly mark?: string;
+    }[];
   }[];
 }

@@ -1,6 +1,6 @@
 // What a decoder computes, beside its shapes: where the architectures that the forward pass knows differ.
 
-import { activationsOf, type CacheType, cacheOf, type DType, dtypes } from "../kernels/elements";
+import { activationsOf, BLOCK, type CacheType, cacheOf, type DType, dtypes } from "../kernels/elements";
 import { type ModelConfig, mixtureOf } from "./model";
 
 export interface Decoder {
@@ -116,11 +116,22 @@ export function whyNoForward(model: ModelConfig): string | undefined {
     : "num_attention_heads must be a multiple of num_key_value_heads";
 }
 
-/** Why the forward pass has no KV cache of this type beside weights of `dtype`, or undefined. */
-export const whyNoCache = (dtype: DType, cache: CacheType): string | undefined =>
-  dtypes.some((each) => activationsOf[each] === activationsOf[dtype] && cacheOf[each] === cache)
+/** Why the forward pass has no KV cache of this type beside a model's weights in `dtype`, or undefined. */
+export function whyNoCache(
+  { head_dim, model_type }: Pick<ModelConfig, "head_dim" | "model_type">,
+  dtype: DType,
+  cache: CacheType,
+): string | undefined {
+  if (cache === "q8_0" && architectures[model_type]?.sinks === true)
+    return "a KV cache in q8_0 is not known beside attention sinks";
+  if (cache === "q8_0")
+    return head_dim % BLOCK === 0
+      ? undefined
+      : `a KV cache in q8_0 has blocks of ${BLOCK}, and head_dim ${head_dim} is no multiple of that`;
+  return dtypes.some((each) => activationsOf[each] === activationsOf[dtype] && cacheOf[each] === cache)
     ? undefined
     : `a KV cache in ${cache} is not known beside ${dtype}, whose activations are ${activationsOf[dtype]}`;
+}
 
 /** What a model's decoder computes. Throws where the forward pass cannot compute it. */
 export function decoderOf(model: ModelConfig): Decoder {

@@ -74,7 +74,11 @@ function attentionBlock(build: Builder, layer: number): void {
     head_dim: headDim,
   } = model;
   const at = (name: string) => weightsAt(build, layer, name);
-  const [k, v] = [`layers.${layer}.k`, `layers.${layer}.v`];
+  const quantised = options.cache === "q8_0";
+  const kv = `layers.${layer}.kv`;
+  const cache = quantised
+    ? { kv, scales: `${kv}.scales` }
+    : { k: `layers.${layer}.k`, v: `layers.${layer}.v` };
   const own = layerWindow(model, layer);
 
   const [queryRows, keyRows] = [heads * headDim, kvHeads * headDim];
@@ -105,25 +109,21 @@ function attentionBlock(build: Builder, layer: number): void {
     angles: decoder.localTheta && own !== undefined ? "angles.local" : "angles",
     position: "position",
     q: "q",
-    k,
-    v,
+    ...cache,
   };
   const rope = { batch, queries, heads, kvHeads, headDim, capacity };
   if (decoder.qkNorm) {
     const shape = { ...rope, nanoEpsilon: decoder.nanoEpsilon };
-    call("rope", layer, { kernel: "norm_rope", shape }, { ...turned, norms: at("qk_norms") });
-  } else call("rope", layer, { kernel: "rope", shape: rope }, turned);
+    const kernel = quantised ? "norm_rope_q8_0" : "norm_rope";
+    call("rope", layer, { kernel, shape }, { ...turned, norms: at("qk_norms") });
+  } else call("rope", layer, { kernel: quantised ? "rope_q8_0" : "rope", shape: rope }, turned);
   const window = Math.min(own ?? capacity, capacity);
-  const attention = { batch, queries, keys: capacity, heads, kvHeads, headDim, window };
-  const attended = { q: "q", k, v, o: "attended" };
+  const shape = { batch, queries, keys: capacity, heads, kvHeads, headDim, window };
+  const kernel = quantised ? "attention_q8_0" : "attention";
+  const attended = { q: "q", ...cache, o: "attended" };
   if (decoder.sinks)
-    call(
-      "attention",
-      layer,
-      { kernel: "sink_attention", shape: attention },
-      { ...attended, sinks: at("sinks") },
-    );
-  else call("attention", layer, { kernel: "attention", shape: attention }, attended);
+    call("attention", layer, { kernel: "sink_attention", shape }, { ...attended, sinks: at("sinks") });
+  else call("attention", layer, { kernel, shape }, attended);
   const projected = decoder.biases ? "projected" : "delta";
   linear("o_proj", layer, at("o_proj"), { M, N: hidden, K: heads * headDim }, "attended", projected);
   if (decoder.biases) {
@@ -233,6 +233,7 @@ function logits(build: Builder): void {
  *   layers.i.*norm, *bias, *sinks, norm          vectors; `no_bias` is zero
  *   layers.i.k, layers.i.v                       the KV cache, (batch · kvHeads · capacity, head_dim), also where a
  *                                                layer's window is shorter
+ *   layers.i.kv, layers.i.kv.scales              the same in q8_0: keys and behind them values, and a scale for each 32
  *   last.bxn                                     the rows of the last tokens of b sequences of n
  *   angles, angles.local                         cosines and sines of every position
  *   position                                     where the first of the new tokens stands, in every sequence

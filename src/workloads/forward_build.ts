@@ -7,12 +7,17 @@ import { type Bound, type BoundRows, collector, type ForwardOptions } from "./fo
 import { rowPieces, vocabularyPieces } from "./matrix_pieces";
 import type { ModelConfig } from "./model";
 
-/** The type in which rope and attention have activations as weights of `dtype` do, and a cache of this type. */
-function cachedIn(dtype: DType, cache: CacheType): DType {
-  const found = dtypes.find(
-    (each) => activationsOf[each] === activationsOf[dtype] && cacheOf[each] === cache,
-  );
-  if (found === undefined) throw new Error(whyNoCache(dtype, cache) ?? "");
+/**
+ * The type in which rope and attention have activations as weights of `dtype` do, and a cache of this type; what has a
+ * cache in q8_0 has it in any type.
+ */
+function cachedIn(model: ModelConfig, dtype: DType, cache: CacheType): DType {
+  const same = (each: DType) =>
+    cache === "q8_0"
+      ? each === dtype
+      : activationsOf[each] === activationsOf[dtype] && cacheOf[each] === cache;
+  const found = whyNoCache(model, dtype, cache) === undefined ? dtypes.find(same) : undefined;
+  if (found === undefined) throw new RangeError(whyNoCache(model, dtype, cache));
   return found;
 }
 
@@ -23,7 +28,7 @@ export function builder(model: ModelConfig, options: ForwardOptions) {
   const decoder = decoderOf(model);
   const { nanoEpsilon } = decoder;
   const M = batch * tokens;
-  const { tensors, dispatches, call } = collector(dtype, cachedIn(dtype, cache));
+  const { tensors, dispatches, call } = collector(dtype, cachedIn(model, dtype, cache));
   const vocabulary = vocabularyPieces(model, dtype, options.largestBinding);
   // The residual goes back and forth between two tensors: no call reads and writes the same one.
   let residual = 0;

@@ -54,9 +54,9 @@ export interface ForwardOptions {
 export type TensorRole = "matrix" | "vector" | "table" | "cache" | "state" | "activations";
 
 /** A named piece of memory. Two calls that name the same tensor mean the same memory. */
-export interface Tensor {
+export interface Tensor<Role = TensorRole> {
   readonly name: string;
-  readonly role: TensorRole;
+  readonly role: Role;
   readonly rows: number;
   readonly columns: number;
   readonly element: Operand["element"];
@@ -99,13 +99,21 @@ export interface ForwardPass {
 }
 
 /** Kernels that write or read the KV cache. */
-const ofCache: ReadonlySet<string> = new Set(["rope", "norm_rope", "attention", "sink_attention"]);
+const ofCache: ReadonlySet<string> = new Set([
+  "rope",
+  "norm_rope",
+  "attention",
+  "sink_attention",
+  "rope_q8_0",
+  "norm_rope_q8_0",
+  "attention_q8_0",
+]);
 
 /** Whether a tensor is a weight matrix, or its scales. */
 export const isMatrix = (name: string): boolean => /proj|embed_tokens|lm_head|router$/.test(name);
 
-const roleOf = (name: string): TensorRole => {
-  if (/^(layers\.\d+\.(k|v))$/.test(name)) return "cache";
+export const forwardRole = (name: string): TensorRole => {
+  if (/^layers\.\d+\.(k|v|kv|kv\.scales)$/.test(name)) return "cache";
   if (isMatrix(name)) return "matrix";
   if (/norm$|bias$|norms$|sinks$/.test(name) && name !== "normed") return "vector";
   if (/^(angles(\.local)?|last\..*)$/.test(name)) return "table";
@@ -113,17 +121,20 @@ const roleOf = (name: string): TensorRole => {
 };
 
 /**
- * Collects calls in one type, and what they say about the tensors they name. Those that write or read the KV cache are
- * in the type `stored`.
+ * Collects the calls of a forward pass in one type, and what they say about the tensors they name. Those that write or
+ * read the KV cache are in the type `stored`.
  */
-export function collector(dtype: DType, stored: DType = dtype) {
-  const tensors = new Map<string, Tensor>();
+export const collector = (dtype: DType, stored: DType = dtype) => collectorOf(dtype, stored, forwardRole);
+
+/** The same for tensors of other roles. */
+export function collectorOf<Role>(dtype: DType, stored: DType, roleOf: (name: string) => Role) {
+  const tensors = new Map<string, Tensor<Role>>();
   const dispatches: Dispatch[] = [];
   return {
     tensors,
     dispatches,
     /**
-     * A call whose operands, in order, are these tensors; scales are named after their weights. `as` is what it is
+     * A call whose operands, in order, are these tensors; scales of weights are named after them. `as` is what it is
      * computed in where that is another type.
      */
     call(
@@ -139,7 +150,7 @@ export function collector(dtype: DType, stored: DType = dtype) {
       let weights: { tensor: string; row: number } | undefined;
       for (const operand of kernel.operands(call.shape as AnyShape, type)) {
         const scales = weights && { ...weights, tensor: `${weights.tensor}.scales` };
-        const named = operand.name === "scales" ? scales : names[operand.name];
+        const named = names[operand.name] ?? (operand.name === "scales" ? scales : undefined);
         if (named === undefined) throw new Error(`${label}: ${call.kernel} has an operand ${operand.name}`);
         const given = typeof named === "string" ? { tensor: named, row: 0 } : named;
         const row = "row" in given ? given.row : 0;

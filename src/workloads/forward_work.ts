@@ -1,6 +1,6 @@
 // What a forward pass has to move and compute, by what it is for.
 
-import { type Call, kernelOf, workOf } from "../kernels";
+import { type Call, isAttention, kernelOf, workOf } from "../kernels";
 import { type DType, weightBytes } from "../kernels/elements";
 import { trafficOf } from "../kernels/kernel";
 import { type ForwardPass, isMatrix } from "./forward_pass";
@@ -16,11 +16,12 @@ export interface ForwardWork {
 
 /** The call with as many keys as there are, where the pass says how many there is room for. */
 function withKeys(call: Call, keys: number): Call {
-  if (call.kernel !== "attention" && call.kernel !== "sink_attention") return call;
+  if (!isAttention(call)) return call;
   const { window, queries } = call.shape;
   // No query sees further than its window: keys before that are never read, and there is no need to count them.
   const seen = Math.min(keys, window + queries - 1);
-  return { kernel: call.kernel, shape: { ...call.shape, keys: seen, window: Math.min(window, seen) } };
+  const shape = { ...call.shape, keys: seen, window: Math.min(window, seen) };
+  return { kernel: call.kernel, shape };
 }
 
 /** The work of a pass whose first token stands at `position`. */
@@ -51,7 +52,7 @@ export function forwardWork({ dispatches, options }: ForwardPass, position: numb
 }
 
 /** Bytes of the vocabulary's weights and those of so many layers. */
-export function residentBytes(model: ModelConfig, dtype: DType, layers: number): number {
+function residentBytes(model: ModelConfig, dtype: DType, layers: number): number {
   const tables = model.tie_word_embeddings ? 1 : 2;
   const vocabulary = tables * model.vocab_size * model.hidden_size;
   return (vocabulary + layers * layerParameters(model)) * weightBytes[dtype];
@@ -62,4 +63,14 @@ export function layersWithin(model: ModelConfig, dtype: DType, bytes: number): n
   const [none, one] = [0, 1].map((layers) => residentBytes(model, dtype, layers)) as [number, number];
   const layers = Math.floor((bytes - none) / (one - none));
   return Math.min(model.num_hidden_layers, Math.max(1, layers));
+}
+
+/** Why one of a model's layers is too much for so many bytes of weights, or undefined. */
+export function whyTooLarge(model: ModelConfig, dtype: DType, memory: number): string | undefined {
+  const mebibytes = (bytes: number) => Math.ceil(bytes / 2 ** 20);
+  const layer = layerParameters(model) * weightBytes[dtype];
+  return layer <= memory
+    ? undefined
+    : `one layer takes ${mebibytes(layer)} MiB in ${dtype}, and weights may take ${Math.floor(memory / 2 ** 20)}: ` +
+        `memory=${mebibytes(residentBytes(model, dtype, 1))}MiB would do`;
 }

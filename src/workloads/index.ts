@@ -14,10 +14,13 @@ export {
   type Tensor,
   type TensorRole,
 } from "./forward_pass";
-export { type ForwardWork, forwardWork, layersWithin, residentBytes } from "./forward_work";
+export { type ForwardWork, forwardWork, layersWithin, whyTooLarge } from "./forward_work";
 export { kvCacheBytes } from "./kv_cache";
 export { expertPieces, rowPieces, vocabularyPieces } from "./matrix_pieces";
 export * from "./model";
 export { prefill, prefillId } from "./prefill";
 export { inverseFrequencies, localFrequencies, ropeAngles, ropeLength } from "./rope_angles";
+export { gradientOf, trainedTensors, training } from "./training";
+export * from "./training_pass";
+export { trainingWork } from "./training_work";
 export * from "./workload";

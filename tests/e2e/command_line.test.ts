@@ -30,6 +30,11 @@ describe("bad input ends with status 2 and one line", () => {
     [["run", "modle=llama-3.2-1b"], 'unknown word "modle": did you mean model'],
     [["run", "kernel=matmull"], 'unknown kernel "matmull": did you mean matmul'],
     [["run", "depth=9999999"], "reads 131072 tokens at most"],
+    [
+      ["run", "model=smollm2-135m", "forward=on", "depth=8000"],
+      "depth=8000 pp=512 tg=128: smollm2-135m reads 8192",
+    ],
+    [["doctor", "dpeth=4096"], 'unknown word "dpeth": did you mean depth'],
     [["run", "--browser", "chromiun"], 'unknown browser "chromiun": did you mean chromium'],
     [["run", "--format", "markdwon"], 'unknown format "markdwon": did you mean markdown'],
     [["chips", "h10-sxm"], 'unknown chip "h10-sxm": did you mean h100-sxm'],
@@ -246,6 +251,9 @@ describe.each(engines.filter((engine) => findBrowser(engine) !== undefined))("%s
   test("doctor says what would run here, and what its instruments can tell apart", () => {
     const { status, stdout } = tokenroof("doctor", "--browser", engine);
     expect(stdout).toMatch(/adapter .*\n.*a (GPU|CPU)/);
+    expect(stdout).toMatch(
+      /^models +smollm2-135m +f32 +[\d.]+ MiB of weights +[\d.]+ MiB of KV cache +fits$/m,
+    );
     expect(stdout).toMatch(/self-test +step of the clock +[\d.]+ (ns|µs|ms)/);
     expect(stdout).toMatch(/one more empty kernel +[\d.]+ (ns|µs|ms)/);
     expect(stdout).toMatch(/copy of 16 MiB, read and written +[\d.]+ [MGT]B\/s .*\[every byte right\]/);

@@ -67,6 +67,21 @@ test("the device of a result in place of a chip; what it did not measure is name
   });
 });
 
+test("a device that ran models whole has what was measured beside the prediction, and the interactive time", () => {
+  const result = fileURLToPath(new URL("../fixtures/result-4.json", import.meta.url));
+  const asked = ["--result", result, "--weights", "f32", "--prompt", "4", "--output", "3"];
+  const { status, stdout } = predict(...asked, "--model", "smollm2-135m");
+  expect(stdout).toMatch(
+    /^Measured, run whole .*\n {2}pp4\+tg3\n {4}TTFT +.* s.*\n {4}TPOT +.*s .*\n {4}interactive +.*s/m,
+  );
+  expect(stdout).toMatch(/^interactive +[\d.]+ m?s \(/m);
+  expect(stdout).toContain("as in 1 run of whole models in f32");
+  expect(status).toBe(0);
+  const other = JSON.parse(predict(...asked, "--model", "llama-3.2-1b", "--json").stdout);
+  expect(other.interactive.value).toBeGreaterThanOrEqual(other.tpot.value);
+  expect(other.measured).toEqual([]);
+});
+
 test("rows: each in its own metric, or with the reason", () => {
   const { status, stdout } = predict("--rows", published, "--json");
   const answers: { id: string; value?: number; low?: number; high?: number; error?: string }[] =

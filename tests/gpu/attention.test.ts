@@ -6,8 +6,8 @@ import { unsupported } from "../../src/engine/device";
 import { prepare } from "../../src/engine/launch";
 import { unfit } from "../../src/engine/pipeline";
 import { createTimer } from "../../src/engine/timer";
-import { allocateWeights } from "../../src/engine/weights";
-import { kernelOf } from "../../src/kernels";
+import { allocateWeights, streamedBy } from "../../src/engine/weights";
+import { type KernelName, kernelOf } from "../../src/kernels";
 import { attention } from "../../src/kernels/attention";
 import { type Choice, choiceName, starts } from "../../src/kernels/choices";
 import { dtypes } from "../../src/kernels/elements";
@@ -30,12 +30,18 @@ const shapes = [
   return { batch, queries, keys, heads, kvHeads, headDim, window } as Parameters<typeof attention.work>[0];
 });
 
-const kernel = kernelOf("attention");
+/** The same with heads that are whole blocks of 32. */
+const shapesInBlocks = shapes.map((shape) => ({ ...shape, headDim: 32 * Math.ceil(shape.headDim / 32) }));
+
+const kernels = [
+  ["attention", shapes],
+  ["attention_q8_0", [...shapesInBlocks, { ...shapesInBlocks[2]!, headDim: 96 }]],
+] as const;
 const gpu = useDevice();
 
 /** Where searches begin, and corners of the space that they may come to. */
-const choices: Choice[] = [
-  ...starts(kernel),
+const choicesOf = (name: KernelName): Choice[] => [
+  ...starts(kernelOf(name)),
   { variant: "tiled", tuning: { ROWS: 4, KEYS: 32, THREADS: 256, SPLITS: 64 } },
   { variant: "threads", tuning: { THREADS: 64, ROWS: 8, KEYS: 1, SPLITS: 1 } },
   { variant: "threads", tuning: { THREADS: 16, ROWS: 2, KEYS: 4, SPLITS: 2 } },
@@ -47,44 +53,53 @@ const choices: Choice[] = [
   ]),
 ];
 
-describe.each(dtypes)("%s", (dtype) => {
-  test.for(Object.keys(attention.variants))("%s", async (variant, { skip }) => {
-    const device = gpu();
-    const reason = unsupported(device, dtype);
-    if (reason !== undefined) return skip(reason);
+describe.each(dtypes.flatMap((dtype) => kernels.map(([name, own]) => [dtype, name, own] as const)))(
+  "%s, %s",
+  (dtype, name, own) => {
+    const kernel = kernelOf(name);
+    test.for(Object.keys(attention.variants))("%s", async (variant, { skip }) => {
+      const device = gpu();
+      const reason = unsupported(device, dtype);
+      if (reason !== undefined) return skip(reason);
 
-    const weights = await allocateWeights(device, dtype, 2 ** 23);
-    const timer = createTimer(device);
-    let checked = 0;
-    for (const [i, shape] of shapes.entries()) {
-      const fitting = choices.filter(
-        (each) => each.variant === variant && unfit(device, kernel, each, shape, dtype) === undefined,
-      );
-      // A third of them for each shape, another one for the next: compiling all takes minutes.
-      for (const choice of fitting.length < 3 ? fitting : fitting.filter((_, j) => j % 3 === i % 3)) {
-        const launch = await prepare(device, weights, { kernel: "attention", shape }, dtype, choice, 4);
-        const { error, tolerance } = await check(device, timer, launch).catch((cause: Error) => {
-          throw new Error(`${JSON.stringify(shape)}, ${choiceName(kernel, choice)}: ${cause.message}`);
-        });
-        expect(error).toBeLessThanOrEqual(tolerance);
-        launch.destroy();
-        checked++;
+      const calls = own.map((shape) => ({ kernel: name, shape }));
+      const weights = await allocateWeights(device, dtype, 2 ** 23, streamedBy(calls, dtype));
+      const timer = createTimer(device);
+      let checked = 0;
+      for (const [i, shape] of own.entries()) {
+        const fitting = choicesOf(name).filter(
+          (each) => each.variant === variant && unfit(device, kernel, each, shape, dtype) === undefined,
+        );
+        // A third of them for each shape, another one for the next: compiling all takes minutes.
+        for (const choice of fitting.length < 3 ? fitting : fitting.filter((_, j) => j % 3 === i % 3)) {
+          const launch = await prepare(device, weights, { kernel: name, shape }, dtype, choice, 4);
+          const { error, tolerance } = await check(device, timer, launch).catch((cause: Error) => {
+            throw new Error(`${JSON.stringify(shape)}, ${choiceName(kernel, choice)}: ${cause.message}`);
+          });
+          expect(error).toBeLessThanOrEqual(tolerance);
+          launch.destroy();
+          checked++;
+        }
       }
-    }
-    timer.destroy();
-    weights.destroy();
-    if (checked === 0) skip("no subgroups of a size that it knows");
-    // One fits whatever the shape.
-    if (variant !== "subgroups") expect(checked).toBeGreaterThanOrEqual(shapes.length);
-  });
-});
+      timer.destroy();
+      weights.destroy();
+      if (checked === 0) skip("no subgroups of a size that it knows");
+      // One fits whatever the shape.
+      if (variant !== "subgroups") expect(checked).toBeGreaterThanOrEqual(own.length);
+    });
+  },
+);
 
-test.each(dtypes)("%s: every shape has a variant that needs no extension", (dtype) => {
-  for (const shape of shapes) {
-    for (const { tuning, variant } of starts(kernel).filter(({ variant }) => variant !== "subgroups")) {
-      const found = kernel.variants[variant];
-      if (found?.unfit?.(tuning, shape, dtype) === undefined) return;
+test.each(dtypes.flatMap((dtype) => kernels.map(([name, own]) => [dtype, name, own] as const)))(
+  "%s, %s: every shape has a variant that needs no extension",
+  (dtype, name, own) => {
+    const kernel = kernelOf(name);
+    for (const shape of own) {
+      for (const { tuning, variant } of starts(kernel).filter(({ variant }) => variant !== "subgroups")) {
+        const found = kernel.variants[variant];
+        if (found?.unfit?.(tuning, shape, dtype) === undefined) return;
+      }
+      throw new Error(`nothing computes ${JSON.stringify(shape)}`);
     }
-    throw new Error(`nothing computes ${JSON.stringify(shape)}`);
-  }
-});
+  },
+);

@@ -8,7 +8,7 @@ import { prepare } from "../../src/engine/launch";
 import { fittingStarts } from "../../src/engine/pipeline";
 import { run } from "../../src/engine/run";
 import { createTimer, type Timer } from "../../src/engine/timer";
-import { allocateWeights, type Weights } from "../../src/engine/weights";
+import { allocateWeights, streamedBy, type Weights } from "../../src/engine/weights";
 import { type AnyShape, type KernelName, kernelOf } from "../../src/kernels";
 import { type Choice, choiceName } from "../../src/kernels/choices";
 import { type DType, dtypes } from "../../src/kernels/elements";
@@ -29,7 +29,7 @@ beforeAll(async () => {
   // Before any fault is planted: the weights are filled by a kernel as well.
   for (const dtype of dtypes) {
     if (unsupported(gpu(), dtype) === undefined)
-      weights.set(dtype, await allocateWeights(gpu(), dtype, 2 ** 22));
+      weights.set(dtype, await allocateWeights(gpu(), dtype, 2 ** 22, streamedBy(faults, dtype)));
   }
 });
 

@@ -6,7 +6,7 @@ import { openDevice, unsupported } from "../../src/engine/device";
 import { prepare } from "../../src/engine/launch";
 import { unfit } from "../../src/engine/pipeline";
 import { createTimer } from "../../src/engine/timer";
-import { allocateWeights } from "../../src/engine/weights";
+import { allocateWeights, streamedBy } from "../../src/engine/weights";
 import { type AnyShape, type KernelName, kernelOf, kernels } from "../../src/kernels";
 import { choiceName, starts } from "../../src/kernels/choices";
 import { dtypes } from "../../src/kernels/elements";
@@ -38,11 +38,67 @@ const gates = [
   { rows: 130, columns: 20 },
 ];
 
+const outer = [
+  MKN(1, 1, 1),
+  MKN(2, 3, 5),
+  MKN(37, 41, 43),
+  MKN(130, 65, 67),
+  MKN(64, 128, 128),
+  MKN(5, 7, 4099),
+  MKN(301, 12, 9),
+];
+const tables = [
+  { tokens: 1, vocab: 1, hidden: 1 },
+  { tokens: 67, vocab: 11, hidden: 67 },
+  { tokens: 7, vocab: 301, hidden: 20 },
+];
+const normed = [
+  { rows: 1, columns: 1, nanoEpsilon: 1000 },
+  { rows: 3, columns: 67, nanoEpsilon: 10_000 },
+  { rows: 131, columns: 20, nanoEpsilon: 10_000_000 },
+  { rows: 1, columns: 4099, nanoEpsilon: 1000 },
+];
+const rowsOfLogits = [
+  { rows: 1, columns: 1 },
+  { rows: 3, columns: 301 },
+  { rows: 70, columns: 67 },
+  { rows: 1, columns: 4099 },
+];
+
+/** batch, tokens, heads, kvHeads, headDim, window. */
+const sequences = (
+  [
+    [1, 1, 1, 1, 4, 1],
+    [1, 17, 4, 4, 32, 17],
+    [1, 67, 6, 2, 64, 67],
+    [2, 31, 4, 1, 80, 31],
+    [3, 70, 2, 1, 16, 33],
+    [1, 13, 9, 3, 20, 5],
+    [1, 9, 2, 1, 256, 9],
+  ] as const
+).map(([batch, tokens, heads, kvHeads, headDim, window]) => ({
+  batch,
+  tokens,
+  heads,
+  kvHeads,
+  headDim,
+  window,
+}));
+
 const rotations = [
   rotated([1, 1, 1, 1, 4, 1]),
   rotated([1, 1, 9, 3, 64, 77]),
   rotated([1, 19, 4, 2, 20, 31]),
   rotated([3, 5, 6, 2, 12, 8]),
+  rotated([2, 1, 4, 1, 256, 3]),
+];
+
+/** The same whose heads are whole blocks of 32. */
+const cachedRotations = [
+  rotated([1, 1, 1, 1, 32, 1]),
+  rotated([1, 1, 9, 3, 64, 77]),
+  rotated([1, 19, 4, 2, 96, 31]),
+  rotated([3, 5, 6, 2, 128, 8]),
   rotated([2, 1, 4, 1, 256, 3]),
 ];
 
@@ -115,6 +171,14 @@ const shapes: Record<KernelName, readonly AnyShape[]> = {
     heads([1, 70, 150, 2, 1, 16, 33]),
     heads([1, 1, 300, 4, 1, 256, 100]),
   ],
+  attention_q8_0: [
+    heads([1, 1, 1, 1, 1, 32, 1]),
+    heads([1, 1, 131, 4, 2, 64, 131]),
+    heads([3, 1, 67, 6, 2, 96, 67]),
+    heads([2, 5, 131, 4, 1, 128, 131]),
+    heads([1, 70, 150, 2, 1, 32, 33]),
+    heads([1, 1, 300, 4, 1, 256, 100]),
+  ],
   sink_attention: [
     heads([1, 1, 1, 1, 1, 4, 1]),
     heads([1, 1, 131, 4, 2, 64, 131]),
@@ -138,6 +202,8 @@ const shapes: Record<KernelName, readonly AnyShape[]> = {
   ],
   rope: rotations,
   norm_rope: rotations.map((shape) => ({ ...shape, nanoEpsilon: 10_000_000 })),
+  rope_q8_0: cachedRotations,
+  norm_rope_q8_0: cachedRotations.map((shape) => ({ ...shape, nanoEpsilon: 10_000_000 })),
   silu_mul: gates,
   gelu_mul: gates,
   add: [
@@ -190,6 +256,30 @@ const shapes: Record<KernelName, readonly AnyShape[]> = {
     { rows: 3, columns: 301, block: 301, milliTemperature: 700, seed: 2 },
     { rows: 70, columns: 67, block: 64, milliTemperature: 10, seed: 3 },
     { rows: 1, columns: 4099, block: 1028, milliTemperature: 1500, seed: 4 },
+  ],
+  cross_entropy: rowsOfLogits,
+  cross_entropy_backward: rowsOfLogits,
+  matmul_nn: outer,
+  matmul_tn: outer,
+  rms_norm_backward: normed,
+  add_rms_norm_backward: normed,
+  column_sum: [
+    { rows: 1, columns: 1 },
+    { rows: 3, columns: 301 },
+    { rows: 131, columns: 67 },
+    { rows: 4099, columns: 5 },
+  ],
+  silu_mul_backward: gates,
+  attention_stats: sequences,
+  attention_dq: sequences,
+  attention_dkv: sequences,
+  rope_backward: sequences.map(({ window: _, ...shape }) => shape),
+  embed_backward: tables,
+  add_embed_backward: tables,
+  adamw: [
+    { rows: 1, columns: 1, microBeta1: 900_000, microBeta2: 999_000, picoEpsilon: 10_000 },
+    { rows: 3, columns: 67, microBeta1: 900_000, microBeta2: 950_000, picoEpsilon: 10_000 },
+    { rows: 130, columns: 20, microBeta1: 1, microBeta2: 500_000, picoEpsilon: 1 },
   ],
   fma: [
     { invocations: 1, chains: 1, steps: 8 },
@@ -251,7 +341,8 @@ describe.each(dtypes)("%s", (dtype) => {
       // lavapipe each takes one of the 65,530 mappings that Linux gives a process.
       const device = await openDevice(host);
       onTestFinished(() => device.close());
-      const weights = await allocateWeights(device, dtype, 2 ** 23);
+      const calls = fitting.map((shape) => ({ kernel: name, shape }));
+      const weights = await allocateWeights(device, dtype, 2 ** 23, streamedBy(calls, dtype));
       const timer = createTimer(device);
       for (const shape of fitting) {
         const launch = await prepare(device, weights, { kernel: name, shape }, dtype, choice, 4);

@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { describe, expect, test } from "vitest";
 import { type Call, workOf } from "../../src/kernels";
+import { type CacheType, dtypes } from "../../src/kernels/elements";
 import {
   activeParameters,
   allFused,
@@ -22,6 +23,7 @@ import {
   prefill,
   ropeAngles,
   vocabularyPieces,
+  whyNoCache,
   whyNoForward,
 } from "../../src/workloads";
 
@@ -294,6 +296,45 @@ describe("a pass", () => {
     );
     for (const each of tensors.filter(({ role }) => role === "matrix"))
       expect(each).toEqual(whole.get(each.name));
+  });
+
+  test("with a KV cache in q8_0 writes and reads keys, values and their scales, beside any weights", () => {
+    for (const dtype of dtypes) {
+      const { dispatches, tensors } = pass(llama, { dtype, cache: "q8_0" });
+      const ofCache = dispatches.filter(({ binds }) => binds.kv !== undefined);
+      expect(ofCache.map(({ call }) => call.kernel)).toEqual(
+        Array.from({ length: 16 }, () => ["rope_q8_0", "attention_q8_0"]).flat(),
+      );
+      ofCache.forEach(({ binds, dtype: computed }, i) => {
+        expect(computed).toBe(dtype);
+        const [kv, scales] = [binds.kv?.tensor, binds.scales?.tensor];
+        expect([kv, scales]).toEqual([`layers.${i >> 1}.kv`, `layers.${i >> 1}.kv.scales`]);
+      });
+      const cache = tensors.filter(({ role }) => role === "cache");
+      expect(cache).toHaveLength(2 * 16);
+      // Heads of 64: two scales each, in the room of four.
+      const bytes = cache.reduce((sum, each) => sum + each.bytes, 0);
+      expect(bytes).toBe(kvCacheBytes(llama, 128, dtype, "q8_0") * ((64 + 4 * 2) / (64 + 2 * 2)));
+    }
+    const qwen = pass(modelConfig("qwen3-8b"), { cache: "q8_0" });
+    expect(qwen.dispatches.map(({ call }) => call.kernel)).toContain("norm_rope_q8_0");
+  });
+
+  test("reads 8.5 bits of each number of a KV cache in q8_0, of as many keys as there are", () => {
+    const work = (cache: CacheType) => forwardWork(pass(llama, { cache, dtype: "f16" }), 99);
+    expect(work("q8_0").cache).toBe(kvCacheBytes(llama, 100, "f16", "q8_0"));
+    expect(work("f16").cache / work("q8_0").cache).toBeCloseTo(16 / 8.5, 12);
+    expect(work("q8_0").flops).toBe(work("f16").flops);
+  });
+
+  test("has no KV cache in q8_0 of heads that are not whole blocks of 32", () => {
+    const odd = { ...llama, head_dim: 80 };
+    expect(whyNoCache(odd, "f16", "q8_0")).toMatch(/head_dim 80 is no multiple/);
+    expect(() => pass(odd, { cache: "q8_0" })).toThrow(/head_dim 80 is no multiple/);
+    expect(whyNoCache(odd, "f16", "f16")).toBeUndefined();
+    const sunk = modelIds.filter((id) => whyNoCache(modelConfig(id), "q4_0", "q8_0") !== undefined);
+    expect(sunk).toEqual(["gpt-oss-20b"]);
+    expect(whyNoCache(modelConfig("gpt-oss-20b"), "q4_0", "q8_0")).toMatch(/sinks/);
   });
 
   test("has weights of each resident layer only, and a cache for every layer", () => {

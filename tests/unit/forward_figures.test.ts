@@ -11,7 +11,7 @@ import { decodeLink, encodeLink } from "../../src/report/link";
 import { pack, unpack } from "../../src/report/link_packing";
 import { report } from "../../src/report/report";
 import { parseResult, type Result } from "../../src/result";
-import { forwarded, ran } from "./forward_fixture";
+import { around, everyRun, forwarded, ran } from "./forward_fixture";
 import { resultOf } from "./result_fixture";
 
 const few = chips.slice(0, 2);
@@ -72,12 +72,18 @@ describe("a whole model", () => {
     expect(whole.bytesPerSecond.value).toBeCloseTo(2.5e11, -3);
   });
 
-  test("has no sum of kernels of several prompts at once, and counts the tokens of all sequences", () => {
-    const eight = only(forwarded("forward=on dtype=f32 batch=8"));
-    expect(eight.firstToken.kernels).toBeUndefined();
-    expect(eight.perToken.kernels).toBeGreaterThan(0);
-    expect(eight.tokensPerSecond.value).toBeCloseTo(800, 9);
-    expect(eight.promptTokensPerSecond.value).toBeCloseTo(8 * 1024, 9);
+  test("of several prompts at once has so many times one prompt's kernels as an upper bound, and counts all tokens", () => {
+    const eight = forwarded("forward=on dtype=f32 batch=8");
+    const [prefill] = throughputs(eight);
+    if (!prefill?.complete) throw new Error("the fixture is complete");
+    const { firstToken, perToken, ...rates } = only(eight);
+    expect(firstToken).toMatchObject({ kernels: 8 * prefill.seconds.value, kernelsAtMost: true });
+    expect(perToken.kernels).toBeGreaterThan(0);
+    expect(perToken.kernelsAtMost).toBe(false);
+    expect(rates.tokensPerSecond.value).toBeCloseTo(800, 9);
+    expect(rates.promptTokensPerSecond.value).toBeCloseTo(8 * 1024, 9);
+    const [row] = report(eight, few).tables.find(({ title }) => title === "Whole models, run")?.rows ?? [];
+    expect(row?.slice(8, 10).map(({ text }) => text.slice(0, 2))).toEqual(["≤ ", "≤ "]);
   });
 
   test("divides a step into shares", () => {
@@ -149,21 +155,20 @@ describe("the report", () => {
       "128 of 128",
     ]);
     expect(row?.slice(-2)).toEqual(["2.00 ms", "500 µs"]);
-    expect(texts("Where a token's time goes")?.[0]?.slice(3)).toEqual([
+    expect(texts("Where a token's time goes, kernel by kernel")?.[0]?.slice(3)).toEqual([
       "gate_up_proj",
       "swiglu",
       "16",
       "6.00 ms",
       "60.0 %",
+      "375 µs",
+      "3.75 %",
     ]);
-    expect(
-      breakdowns?.map(({ chart }) => chart.bars.map(({ name, value }) => [name, value.toFixed(6)])),
-    ).toEqual([
-      [
-        ["gate_up_proj", "60.000000"],
-        ["down_proj", "30.000000"],
-        ["sample", "10.000000"],
-      ],
+    expect(breakdowns?.map(({ chart }) => chart.title)).toEqual([
+      "Where a token's time goes: llama-3.2-1b",
+      "Where a token's time goes, kernel by kernel: llama-3.2-1b",
+      "Time to first token (TTFT): llama-3.2-1b",
+      "Time per token, free-running (TPOT): llama-3.2-1b",
     ]);
   });
 
@@ -230,12 +235,13 @@ describe("a link", () => {
   test.each([
     ["all that can become of a whole model", forwarded()],
     ["the wall clock and no breakdown", wallOnly()],
-    ["batches", forwarded("forward=on dtype=f32 batch=8,1 depth=4096")],
+    ["batches", everyRun("forward=on dtype=f32 batch=8,1 depth=4096,0")],
   ])("shows the same figures with %s", async (_, result) => {
     const opened = await shared(result);
     const [seen, here] = [report(opened, few), report(result, few)];
     expect(seen.headlines).toEqual(here.headlines);
     expect(seen.breakdowns).toEqual(here.breakdowns);
+    expect(seen.curves).toEqual(here.curves);
     const whole = ({ tables }: typeof seen) => tables.filter(({ title }) => /Whole|token's/.test(title));
     expect(whole(seen)).toEqual(whole(here));
     expect(whole(here).length).toBeGreaterThan(0);
@@ -278,4 +284,32 @@ describe("a link", () => {
     const with1 = await encodeLink({ ...plain, forwards: [ran(wanted)] });
     expect(with1.length - length).toBeLessThan(800);
   });
+});
+
+test("what fused kernels gain is told where both were run, with an interval that both allow", () => {
+  const slower = { times: { kind: "samples" as const, seconds: around(0.02) } };
+  const result = forwarded("forward=on dtype=f32 fused=on,off");
+  const [first] = result.forwards;
+  if (first?.status !== "measured") throw new Error("nothing was measured");
+  const apart = ran({ ...first, fused: false }, { decode: { ...first.decode, ...slower, dispatches: 200 } });
+  const tables = report({ ...result, forwards: [first, apart] }, []).tables;
+  const table = tables.find(({ title }) => title === "What fused kernels gain");
+  const row = table?.rows[0]?.map(({ text }) => text);
+  expect(table?.rows).toHaveLength(1);
+  expect(row?.slice(5, 6)).toEqual(["0 % (-4.08 % … 3.92 %)"]);
+  expect(row?.[8]).toMatch(/^50\.0 %/);
+  expect(row?.slice(9)).toEqual(["165", "200"]);
+  const alone = report({ ...result, forwards: [first] }, []).tables;
+  expect(alone.some(({ title }) => title === "What fused kernels gain")).toBe(false);
+});
+
+test("a step after a load stands beside the others", () => {
+  const times = { kind: "samples" as const, seconds: around(0.015) };
+  const result = forwarded("forward=on dtype=f32", { sustained: { seconds: 60, times } });
+  const rows = report(result, []).tables.find(({ title }) => title === "Whole models, run")?.rows;
+  const row = rows?.find(([, , , figure]) => figure?.text.startsWith("TPOT, after"));
+  expect(row?.slice(3, 5).map(({ text }) => text.split(" (")[0])).toEqual([
+    "TPOT, after 60.0 s of writing",
+    "15.0 ms",
+  ]);
 });

@@ -75,3 +75,18 @@ export function forwarded(
     ],
   };
 }
+
+/** Every whole model of a plan, run; `changes` says what is another for which of them. */
+export function everyRun(
+  words: string,
+  changes: (wanted: ForwardCase) => Partial<MeasuredForward> = () => ({}),
+): Result {
+  const result = resultOf({ words });
+  return { ...result, forwards: forwardCases(result.plan).map((wanted) => ran(wanted, changes(wanted))) };
+}
+
+/** Steps that take so long, in a decode that is like any other. */
+export function stepsOf(wanted: ForwardCase, seconds: number, noise = true): Pick<MeasuredForward, "decode"> {
+  const { decode } = ran(wanted);
+  return { decode: { ...decode, times: samples(noise ? around(seconds) : [seconds, seconds]) } };
+}

@@ -5,6 +5,7 @@ import { describe, expect, test } from "vitest";
 import { type Call, kernelOf, workOf } from "../../src/kernels";
 import { attention } from "../../src/kernels/attention";
 import { variantOf } from "../../src/kernels/choices";
+import { onlyF32 } from "../../src/kernels/f32_only";
 import { bytesOf, type Matrix } from "../../src/kernels/kernel";
 import { randomAt } from "../../src/kernels/random";
 import { callOf, calls, matrix } from "./kernel_calls";
@@ -16,6 +17,8 @@ describe("work, by hand", () => {
     [callOf("swiglu"), 2 * 2 * 3 * 7 * 20, 4 * (3 * 20 + 2 * 7 * 20 + 3 * 7)],
     // Positions 2, 3 and 4 see 3, 4 and 5 keys; two sequences of four heads of 8.
     [callOf("attention"), 2 * 4 * 12 * 8 * 4, 4 * 2 * 8 * (2 * 3 * 4 + 2 * 5 * 2)],
+    // The same with 64 numbers to a head; of the cache each has a byte, and each 32 of them two more.
+    [callOf("attention_q8_0"), 2 * 4 * 12 * 64 * 4, 4 * 2 * 64 * 2 * 3 * 4 + 2 * 2 * 5 * 2 * (64 + 2 * 2)],
     // A number, a row of the table and a row of the output for each token.
     [callOf("embed"), 0, 4 * (3 + 3 * 20 + 3 * 20)],
     [callOf("rms_norm"), 4 * 3 * 20, 4 * (2 * 3 * 20 + 20)],
@@ -23,6 +26,17 @@ describe("work, by hand", () => {
     // Six tokens of eight heads of 8, the bias of one, three positions, and the same eight heads written.
     [callOf("rope"), 3 * 6 * 6 * 8, 4 * (6 * 64 + 64 + 3 * 8 + 1 + 6 * 64)],
     [callOf("norm_rope"), 3 * 6 * 6 * 8, 4 * (6 * 64 + 64 + 3 * 8 + 1 + 2 * 8 + 6 * 64)],
+    // Four heads of 32 and the keys and values of two, which are written as bytes with a scale.
+    [
+      callOf("rope_q8_0"),
+      3 * 6 * 6 * 32,
+      4 * (6 * 256 + 256 + 3 * 32 + 1 + 6 * 4 * 32) + 6 * 2 * 2 * (32 + 2),
+    ],
+    [
+      callOf("norm_rope_q8_0"),
+      3 * 6 * 6 * 32,
+      4 * (6 * 256 + 256 + 3 * 32 + 1 + 2 * 32 + 6 * 4 * 32) + 6 * 2 * 2 * (32 + 2),
+    ],
     [callOf("scaled_embed"), 3 * 20, 4 * (3 + 3 * 20 + 3 * 20)],
     [callOf("silu_mul"), 4 * 3 * 20, 4 * 3 * 3 * 20],
     [callOf("gelu_mul"), 9 * 3 * 20, 4 * 3 * 3 * 20],
@@ -42,6 +56,22 @@ describe("work, by hand", () => {
     [callOf("biased_combine"), 3 * 6 * 20, 4 * (6 * 20 + 6 + 6 + 4 * 20 + 3 * 20)],
     [callOf("argmax"), 3 * 7, 4 * (3 * 7 + 3)],
     [callOf("sample"), 3 * 3 * 7, 4 * (3 * 7 + 1 + 3)],
+    [callOf("cross_entropy"), 4 * 3 * 7, 4 * (3 * 7 + 3 + 3 * 2)],
+    [callOf("cross_entropy_backward"), 4 * 3 * 7, 4 * (2 * 3 * 7 + 3 + 3 * 2)],
+    [callOf("matmul_nn"), 2 * 2 * 3 * 4, 4 * (2 * 4 + 4 * 3 + 2 * 3)],
+    [callOf("matmul_tn"), 2 * 2 * 3 * 4, 4 * (2 * 4 + 4 * 3 + 2 * 3)],
+    [callOf("rms_norm_backward"), 12 * 3 * 20, 4 * (4 * 3 * 20 + 20)],
+    [callOf("add_rms_norm_backward"), 13 * 3 * 20, 4 * (5 * 3 * 20 + 20)],
+    [callOf("column_sum"), 3 * 20, 4 * (3 * 20 + 20)],
+    [callOf("silu_mul_backward"), 11 * 3 * 20, 4 * 5 * 3 * 20],
+    // Of five tokens with a window of 3, 1 + 2 + 3 + 3 + 3 keys are seen; two sequences of four heads of 8, ten tokens.
+    [callOf("attention_stats"), 2 * 2 * 4 * 12 * 8 + 2 * 40 * 8, 4 * (3 * 40 * 8 + 20 * 8 + 40 * 2)],
+    [callOf("attention_dq"), 3 * 2 * 2 * 4 * 12 * 8, 4 * (3 * 40 * 8 + 2 * 20 * 8 + 40 * 2)],
+    [callOf("attention_dkv"), 4 * 2 * 2 * 4 * 12 * 8, 4 * (2 * 40 * 8 + 4 * 20 * 8 + 40 * 2)],
+    [callOf("rope_backward"), 3 * 6 * 6 * 8, 4 * (2 * 6 * 64 + 3 * 8)],
+    [callOf("embed_backward"), 3 * 20, 4 * (3 + 3 * 20 + 7 * 20)],
+    [callOf("add_embed_backward"), 10 * 20, 4 * (3 + 3 * 20 + 2 * 7 * 20)],
+    [callOf("adamw"), 15 * 3 * 20, 4 * (7 * 3 * 20 + 4)],
     [callOf("fma"), 2 * 4 * 10 * 4 * 16, 4 * (8 + 40)],
     [callOf("read"), 4 * 2 * 3, 4 * 24 + 16 * 2],
     [callOf("dot"), 2 * 4 * 10 * 4 * 16, 4 * (4 + 10)],
@@ -57,6 +87,7 @@ describe("work, by hand", () => {
 
   test("f16 moves half the bytes, except where sums are kept in f32 and where words are filled, whatever is in them", () => {
     for (const call of calls) {
+      if (kernelOf(call.kernel).unsupported?.(call.shape, "f16") === onlyF32(call.shape, "f16")) continue;
       const [wide, narrow] = [workOf(call, "f32").bytes, workOf(call, "f16").bytes];
       const expected =
         {
@@ -78,6 +109,10 @@ describe("work, by hand", () => {
           clamped_swiglu: (wide + 4 * 6) / 2,
           combine: (wide + 4 * 6) / 2,
           biased_combine: (wide + 4 * 12) / 2,
+          // Nor is a cache in q8_0.
+          attention_q8_0: (wide + 2 * 2 * 5 * 2 * 68) / 2,
+          rope_q8_0: (wide + 4 * (3 * 32 + 1) + 6 * 2 * 2 * 34) / 2,
+          norm_rope_q8_0: (wide + 4 * (3 * 32 + 1) + 6 * 2 * 2 * 34) / 2,
           argmax: (wide + 4 * 3) / 2,
           sample: (wide + 4 * 4) / 2,
         }[call.kernel as string] ?? wide / 2;

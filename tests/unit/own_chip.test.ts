@@ -4,12 +4,14 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { ownChecks, predictOwn } from "../../src/analysis/own_chip";
+import { measuredWhole } from "../../src/analysis/own_whole";
 import { architecture } from "../../src/analysis/prediction/architecture";
 import { weightFormat } from "../../src/analysis/prediction/weight_format";
 import { workOf } from "../../src/kernels";
 import { decodeLink } from "../../src/report/link";
-import { decode, modelConfig } from "../../src/workloads";
-import { BANDWIDTH_SHARE, COMPUTE_SHARE, resultOf, roofs } from "./result_fixture";
+import { decode, modelConfig, prefill } from "../../src/workloads";
+import { everyRun, ran } from "./forward_fixture";
+import { BANDWIDTH_SHARE, COMPUTE_SHARE, exactSeconds, resultOf, roofs } from "./result_fixture";
 
 const result = resultOf({ words: "model=llama-3.2-1b,smollm2-135m pp=512 tg=128 dtype=f32" });
 
@@ -93,7 +95,8 @@ describe("what was not measured is not guessed", () => {
     expect(reason("llama-3.1-8b", "q4_0")).toMatch(/^no matvec in q4_0 was measured: run/));
   test("a format without kernels", () =>
     expect(reason("llama-3.1-8b", "fp8")).toMatch(/^weights in fp8 do not run/));
-  test("experts", () => expect(reason("gpt-oss-20b", "f32")).toMatch(/experts .* do not run here/));
+  test("experts", () =>
+    expect(reason("gpt-oss-20b", "f32")).toMatch(/experts .* are not predicted from cells/));
   test("a result without prompts", () =>
     expect(reason("llama-3.1-8b", "f32", resultOf({ words: "model=smollm2-135m pp=0 dtype=f32" }))).toMatch(
       /^no matmul in f32/,
@@ -104,5 +107,82 @@ describe("what was not measured is not guessed", () => {
       status: "not-predicted",
       reason: expect.stringContaining("from 1 to 131072"),
     });
+  });
+});
+
+describe("models that were run whole tell what lies between kernels", () => {
+  const words = "model=smollm2-135m pp=512 tg=128 dtype=f32 forward=on";
+  const bare = everyRun(words);
+  const step = (() => {
+    // The kernels of the step in the middle of the answer, and the dispatches of a step.
+    const workload = decode("", modelConfig("smollm2-135m"), 1, 512 + 64, 1);
+    const bytes = workload.steps.reduce((sum, { call, count }) => sum + count * workOf(call, "f32").bytes, 0);
+    const calls = workload.steps.reduce((sum, { count }) => sum + count, 0);
+    return { seconds: bytes / (BANDWIDTH_SHARE * roofs.f32.bandwidth), dispatches: calls + 5 * 30 };
+  })();
+  const samples = (seconds: number) => ({ kind: "samples" as const, seconds: [seconds, seconds] });
+  const prompts = prefill("", modelConfig("smollm2-135m"), 512, 0).steps.reduce(
+    (sum, { call, count }) => sum + count * exactSeconds(call, "f32"),
+    0,
+  );
+  const whole = everyRun(words, (wanted) => {
+    const { decode: usual, prefill: reading } = ran(wanted);
+    return {
+      prefill: { ...reading, times: samples(1.5 * prompts) },
+      decode: { ...usual, times: samples(step.seconds + step.dispatches * 20e-6) },
+      interactive: samples(step.seconds + step.dispatches * 20e-6 + 0.003),
+    };
+  });
+  const on = (of: typeof whole) => {
+    const outcome = predictOwn(of, request("llama-3.1-8b"));
+    if (outcome.status !== "predicted") throw new Error(outcome.reason);
+    return outcome;
+  };
+  const none = on({ ...bare, forwards: [] });
+  const some = on(whole);
+
+  test("of a step: 20 us per dispatch in place of an empty one's cost", () => {
+    const cost = bare.instruments?.dispatchCost ?? 0;
+    const dispatches = none.decode.terms.overhead / cost;
+    expect(some.decode.terms.overhead / dispatches).toBeCloseTo(20e-6, 7);
+    expect(some.tpot.value).toBeGreaterThan(none.tpot.value);
+  });
+
+  test("of a prompt: half as long again as its kernels", () => {
+    const kernels = none.prefill!.seconds.value - none.prefill!.terms.overhead;
+    expect(some.ttft!.value / kernels).toBeCloseTo(1.5, 2);
+    expect(some.prefill!.tokensPerSecond.value).toBeCloseTo(512 / some.ttft!.value, 6);
+  });
+
+  test("and of a step whose token is read back", () => {
+    expect(some.interactive!.value - some.tpot.value).toBeCloseTo(0.003, 6);
+    expect(none.interactive).toBeUndefined();
+    expect(some.assumptions.join()).toContain("as in 1 run of whole models in f32");
+  });
+
+  test("in their own type only, and the model's own runs can be left out", () => {
+    const all = predictOwn(
+      everyRun("model=smollm2-135m dtype=f32,f16 forward=on"),
+      request("llama-3.1-8b", "f16"),
+    );
+    expect(all).toMatchObject({ interactive: expect.anything() });
+    const without = predictOwn(whole, request("llama-3.1-8b"), "smollm2-135m");
+    expect(without).toMatchObject({ status: "not-predicted" });
+    const others = whole.forwards.map((each) => ({ ...each, dtype: "q8_0" as const }));
+    expect(on({ ...whole, forwards: others }).interactive).toBeUndefined();
+  });
+
+  test("what was measured of the very model is given as it is", () => {
+    const asked = { name: "HuggingFaceTB/SmolLM2-135M", dtype: "f32", batch: 1 };
+    expect(measuredWhole(whole, asked)).toEqual([
+      {
+        run: "pp512+tg128",
+        ttft: expect.objectContaining({ value: expect.closeTo(1.5 * prompts, 4) }),
+        tpot: expect.anything(),
+        interactive: expect.anything(),
+      },
+    ]);
+    expect(measuredWhole(whole, { ...asked, batch: 8 })).toEqual([]);
+    expect(measuredWhole(whole, { ...asked, name: "meta-llama/Llama-3.1-8B" })).toEqual([]);
   });
 });

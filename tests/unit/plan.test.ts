@@ -15,6 +15,7 @@ import {
   presets,
   workloadsOf,
 } from "../../src/plan";
+import { trainingCases, trainingName } from "../../src/training_result";
 import { callName, modelIds } from "../../src/workloads";
 import { planOf } from "./result_fixture";
 
@@ -46,6 +47,7 @@ test("no words are the standard plan: Llama 3.2 1B, pp512 and tg128, in both typ
     forward: false,
     kv: ["auto"],
     fused: [true],
+    train: false,
   });
   expect(ids("")).toEqual(["llama-3.2-1b pp512", "llama-3.2-1b tg128"]);
 });
@@ -148,13 +150,17 @@ describe("the words of a plan", () => {
       forward: fc.boolean(),
       kv: some(fc.constantFrom("auto" as const, ...cacheTypes), 1),
       fused: some(fc.boolean(), 1),
+      train: fc.boolean(),
     })
     .filter(({ pp, tg }) => pp.length + tg.length > 0)
     // Single calls without a filter stand instead of a model.
     .map((plan): Plan => (plan.calls.length > 0 && plan.kernel.length === 0 ? { ...plan, model: [] } : plan))
     .filter((plan) => {
-      const cases = forwardCases(plan).length;
-      return !plan.forward || (cases > 0 && cases <= 64);
+      const { model, dtype, depth, pp, tg, batch, kv, fused } = plan;
+      const [prompts, answers] = [Math.max(1, pp.length), Math.max(1, tg.length)];
+      const trained = model.length * dtype.length * prompts * batch.length;
+      const cases = trained * depth.length * answers * kv.length * fused.length;
+      return (!plan.forward || (cases > 0 && cases <= 64)) && (!plan.train || (trained > 0 && trained <= 64));
     });
 
   test("read back as the same plan, from the URL and from the command line", () => {
@@ -244,7 +250,7 @@ describe("a model's context", () => {
   test("is the limit of depth and tokens together", () => {
     expect(planOf("model=smollm2-135m depth=7680").depth).toEqual([7680]);
     expect(problem("model=smollm2-135m depth=7681")).toBe(
-      "depth: smollm2-135m reads 8192 tokens at most, this plan asks for 8193",
+      "depth=7681 pp=512 tg=128: smollm2-135m reads 8192 tokens at most (max_position_embeddings), this plan asks for 8193",
     );
   });
 
@@ -253,6 +259,43 @@ describe("a model's context", () => {
       /qwen2\.5-0\.5b reads 32768 tokens/,
     );
     expect(problem("depth=131072")).toMatch(/llama-3\.2-1b reads 131072 tokens/);
+  });
+
+  test("holds prompt and answer too where models are run whole, a token of each at least", () => {
+    const words = "model=smollm2-135m forward=on";
+    expect(planOf(`${words} pp=512 tg=128 depth=7551`).depth).toEqual([7551]);
+    expect(problem(`${words} pp=512 tg=128 depth=7552`)).toMatch(/asks for 8193$/);
+    expect(planOf(`${words} pp=0 tg=128 depth=8062`).depth).toEqual([8062]);
+    expect(problem(`${words} pp=0 tg=128 depth=8063`)).toMatch(/^depth=8063 tg=128: .* asks for 8193$/);
+  });
+});
+
+describe("train", () => {
+  const names = (words: string) => trainingCases(planOf(words)).map(trainingName);
+
+  test("is off unless it is asked for, and is said in words only then", () => {
+    expect(planOf("").train).toBe(false);
+    expect(planOf("train=off")).toEqual(planOf(""));
+    expect(planPairs(planOf("train=on"))).toEqual([["train", "on"]]);
+  });
+
+  test("trains every model on each prompt length and batch, in each type", () => {
+    expect(names("train=on")).toEqual(["llama-3.2-1b train512 f32", "llama-3.2-1b train512 f16"]);
+    expect(names("train=on model=smollm2-135m dtype=f32 pp=64,128 batch=1,4")).toEqual([
+      "smollm2-135m train64 f32",
+      "smollm2-135m train64 b4 f32",
+      "smollm2-135m train128 f32",
+      "smollm2-135m train128 b4 f32",
+    ]);
+    expect(names("train=on dtype=f32 pp=0")).toEqual(["llama-3.2-1b train512 f32"]);
+    expect(names("train=off")).toEqual([]);
+  });
+
+  test("is refused where it means nothing, and where it means too much", () => {
+    expect(problem("train=yes")).toBe('unknown value of train "yes": did you mean on, off?');
+    expect(problem("train=on kernel=matmul:64x64x64")).toMatch(/^train=on: there is no model/);
+    const [pp, batch] = ["1,2,3,4,5,6,7,8", "1,2,3,4,5"];
+    expect(problem(`train=on pp=${pp} tg=0 batch=${batch}`)).toMatch(/^train=on: .* 80 models .*64/);
   });
 });
 

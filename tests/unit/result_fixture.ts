@@ -208,6 +208,7 @@ export function resultOf({ words = "", samples, instead }: Fixture = {}): Result
     ],
     outcomes,
     forwards: [],
+    trainings: [],
   };
 }
 

@@ -9,7 +9,7 @@ describe("stored numbers", () => {
   const words = (seed: number, count: number) =>
     Uint32Array.from({ length: count }, (_, i) => randomBits(seed, i));
 
-  test.each(["i8", "i4"] as const)(
+  test.each(["i8", "i4", "i8x4"] as const)(
     "%s: random bits of the stream, as a decoder of the bytes reads them",
     (element) => {
       const read = decoder(element, words(7, 64).buffer);
@@ -33,6 +33,11 @@ describe("stored numbers", () => {
     // Element k of a block of i8 is byte k / 4 of word k % 4.
     const bytes = decoder("i8", new Uint32Array([0, 0x00008000, 0, 0]).buffer);
     expect(bytes(5)).toBe(-128);
+  });
+
+  test("four neighbours of a KV cache lie in one word, the first in its lowest bits", () => {
+    const at = decoder("i8x4", new Uint32Array([0, 0x80ff017f]).buffer);
+    expect([4, 5, 6, 7].map(at)).toEqual([127, 1, -1, -128]);
   });
 });
 

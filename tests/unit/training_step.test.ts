@@ -103,6 +103,8 @@ describe("a KV cache", () => {
     expect(kvCacheBytes(llama, 1, "f16")).toBe(2 * 32 * 8 * 128 * 2);
     expect(kvCacheBytes(llama, 1000, "q4_0")).toBe(1000 * 131_072);
     expect(kvCacheBytes(llama, 1, "f32")).toBe(262_144);
+    // In q8_0 each 32 numbers take 34 bytes.
+    expect(kvCacheBytes(llama, 1, "f16", "q8_0")).toBe(2 * 32 * 8 * (128 / 32) * 34);
   });
 
   test("of a model with local layers stops growing in them at the window", () => {

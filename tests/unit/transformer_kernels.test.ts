@@ -71,6 +71,67 @@ describe("rope", () => {
   });
 });
 
+describe("a KV cache in q8_0", () => {
+  const shape = { batch: 1, queries: 1, heads: 1, kvHeads: 1, headDim: 64, capacity: 3 };
+  // No turn; a query of zeros, a key whose second block is ten times the first, a value with one number that is not 0.
+  const qkv: Matrix = (_, column) => {
+    if (column < 64) return 0;
+    if (column < 128) return (column < 96 ? 1 : 10) * (column % 32 === 5 ? -1 : (column % 32) / 64);
+    return column === 130 ? 0.125 : 0;
+  };
+  const inputs = [qkv, () => 0, (_: number, column: number) => (column < 32 ? 1 : 0), matrix([1])];
+  const call: Call = { kernel: "rope_q8_0", shape };
+  // A row of q, three of keys, three of values, and as many with their scales.
+  const [key, value] = [1 + 1, 1 + 3 + 1];
+
+  test("has the largest number of each block of 32 as its scale, and all others in 127 steps of it", () => {
+    expect(values(call, inputs, key, [5, 16, 37, 48])).toEqual([-127, 127 / 4, -127, 127 / 4]);
+    expect(values(call, inputs, value, [2, 3, 60])).toEqual([127, 0, 0]);
+    expect(values(call, inputs, key + 6, [0, 1])).toEqual([1, 10]);
+    expect(values(call, inputs, value + 6, [0, 1])).toEqual([0.125, 0]);
+  });
+
+  test("may be half a step off, and no more than rounding beside it", () => {
+    const { reference, tolerance } = kernelOf("rope_q8_0");
+    const bound = (row: number, column: number) =>
+      reference(shape, inputs, row, [column], "f32")[0]!.magnitude * tolerance(shape, "f32");
+    expect(bound(key, 16)).toBeGreaterThan(0.5);
+    expect(bound(key, 16)).toBeLessThan(0.501);
+    // A scale is an f16, which may be rounded to either side.
+    expect(bound(key + 6, 1)).toBeLessThan(10 * 2 ** -10.9);
+  });
+
+  test("leaves other tokens' numbers and scales alone", () => {
+    const alone = Array.from({ length: 13 }, (_, row) =>
+      kernelOf("rope_q8_0").untouched!(shape, inputs, row),
+    );
+    expect(alone.flatMap((left, row) => (left ? [] : [row]))).toEqual([0, key, value, key + 6, value + 6]);
+  });
+
+  test("is read as whole numbers times their scales, values behind all keys", () => {
+    const attended: Call = {
+      kernel: "attention_q8_0",
+      shape: { batch: 1, queries: 1, keys: 2, heads: 1, kvHeads: 1, headDim: 64, window: 2 },
+    };
+    // The query sees the first block of each key only; e² to 1 between them.
+    const query: Matrix = (_, column) => (column === 0 ? 16 : 0);
+    const kv: Matrix = (row, column) => [127, 0, 100 + column, -127][row]!;
+    const scales = matrix([1, 5], [1, 5], [2, 4], [0.5, 1]);
+    const share = 1 / (1 + Math.exp(-2));
+    const [first, last] = values(attended, [query, kv, scales], 0, [0, 63]);
+    expect(first).toBeCloseTo((share * 100 * 2) / 127 - (1 - share) * 0.5, 12);
+    expect(last).toBeCloseTo((share * 163 * 4) / 127 - (1 - share), 12);
+  });
+
+  test("has heads that are whole blocks", () => {
+    for (const name of ["rope_q8_0", "norm_rope_q8_0", "attention_q8_0"] as const) {
+      const { shape: own } = callOf(name);
+      const says = kernelOf(name).impossible?.({ ...own, headDim: 48 });
+      expect(says, name).toMatch(/headDim is a multiple of 32/);
+    }
+  });
+});
+
 test("scaled_embed multiplies by the root of its columns, gelu_mul gates by GELU", () => {
   const call: Call = { kernel: "scaled_embed", shape: { tokens: 1, vocab: 1, hidden: 4, piece: 1 } };
   expect(values(call, [matrix([0]), matrix([1, 2, 3, 4])], 0, [0, 3])).toEqual([2, 8]);

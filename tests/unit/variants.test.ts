@@ -79,9 +79,16 @@ describe.each(names)("%s", (name) => {
     const roles = new Map([...operands, ...scratch].map(({ name: each, role }) => [each, role]));
     expect(roles.size).toBe(operands.length + scratch.length);
     const written = new Set<string>();
-    for (const { shader, binds, workgroups } of stages) {
+    for (const { shader, prelude, binds, workgroups } of stages) {
       const wgsl = variant.shaders[shader]!;
-      const bindings = [...wgsl.matchAll(/@binding\((\d)\) var<(uniform|storage, read(?:_write)?)>/g)];
+      const text = render(prelude, wgsl).code.replace(/\/\/.*/g, "");
+      const all = [...wgsl.matchAll(/@binding\((\d)\) var<(uniform|storage, read(?:_write)?)> (\w+)/g)];
+      // Of those with the same number a tuning uses one.
+      const bindings = all.filter(
+        ([, place, , variable]) =>
+          all.filter(([, other]) => other === place).length === 1 ||
+          text.match(RegExp(`\\b${variable}\\b`, "g"))!.length > 1,
+      );
       // Bindings that only other tunings use come after those that this one has.
       const places = bindings.map(([, place]) => Number(place));
       expect(places.slice(0, binds.length + 1)).toEqual([0, ...binds.map((_, at) => at + 1)]);
@@ -103,7 +110,6 @@ describe.each(names)("%s", (name) => {
     const outputs = outputsOf(operands);
     expect(outputs.length).toBeGreaterThan(0);
     expect(operands.slice(-outputs.length)).toEqual(outputs);
-    expect(new Set(outputs.map(({ columns }) => columns)).size).toBe(1);
     expect(written).toEqual(new Set([...scratch, ...outputs].map((each) => each.name)));
   });
 

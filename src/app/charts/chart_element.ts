@@ -14,8 +14,9 @@ import {
   ScatterController,
   Tooltip,
 } from "chart.js";
-import type { Bars, Lines, Roofline } from "../../report/report_types";
+import type { Bars, Groups, Lines, Roofline } from "../../report/report_types";
 import { barsConfig } from "./bars";
+import { groupsConfig, groupsHeight } from "./groups";
 import { linesConfig } from "./lines";
 import { rooflineConfig } from "./roofline";
 import { type Theme, themeOf } from "./theme";
@@ -33,12 +34,14 @@ Chart.register(
   Tooltip,
 );
 
-type Drawn = Bars | Roofline | Lines;
+type Drawn = Bars | Groups | Roofline | Lines;
 
 function configOf(chart: Drawn, theme: Theme, narrow: boolean): ChartConfiguration {
   switch (chart.kind) {
     case "bars":
       return barsConfig(chart, theme, narrow);
+    case "groups":
+      return groupsConfig(chart, theme, narrow);
     case "roofline":
       return rooflineConfig(chart, theme, narrow);
     case "lines":
@@ -83,6 +86,7 @@ class ChartElement extends HTMLElement {
     const box = document.createElement("div");
     box.className = this.#chart.kind;
     if (this.#chart.kind === "bars") box.style.height = `${this.#chart.bars.length * 26 + 60}px`;
+    if (this.#chart.kind === "groups") box.style.height = `${groupsHeight(this.#chart)}px`;
     const canvas = document.createElement("canvas");
     canvas.setAttribute("role", "img");
     canvas.setAttribute("aria-label", `${this.#chart.title}. The table beneath has every figure.`);

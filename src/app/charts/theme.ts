@@ -4,6 +4,8 @@ export interface Theme {
   /** Of text on the accent. */
   readonly onAccent: string;
   readonly grid: string;
+  /** What charts are drawn on. */
+  readonly paper: string;
   readonly accent: string;
   readonly muted: string;
   readonly series: readonly string[];
@@ -16,6 +18,7 @@ export function themeOf(element: Element): Theme {
     ink: colour("--ink-soft"),
     onAccent: colour("--accent-ink"),
     grid: colour("--line"),
+    paper: colour("--card"),
     accent: colour("--accent"),
     muted: colour("--bar"),
     series: [1, 2, 3, 4, 5, 6].map((number) => colour(`--series-${number}`)),

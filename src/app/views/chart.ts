@@ -1,6 +1,6 @@
 import { html, type TemplateResult } from "lit";
 import { ref } from "lit/directives/ref.js";
-import type { Bars, Lines, Roofline, Table } from "../../report/report_types";
+import type { Bars, Groups, Lines, Roofline, Table } from "../../report/report_types";
 import { table } from "./table";
 
 /** Charts are half of the page's code, and the first thing that a page shows is none: it loads without them. */
@@ -20,7 +20,7 @@ const waiting = new IntersectionObserver(
 
 /** A chart, and beneath it the table that says the same with every source. Loaded at once, or when it comes near. */
 export function chart(
-  drawn: Bars | Roofline | Lines,
+  drawn: Bars | Groups | Roofline | Lines,
   twin: Table,
   load: "now" | "near" = "now",
 ): TemplateResult {

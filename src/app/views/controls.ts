@@ -2,9 +2,11 @@ import { html, type TemplateResult } from "lit";
 import { live } from "lit/directives/live.js";
 import { forwardCases, forwardSeconds } from "../../forward_result";
 import { type Plan, type Preset, presets, workloadsOf } from "../../plan";
+import { trainingCases, trainingSeconds } from "../../training_result";
 import { duration, memory } from "../../units";
 import { modelIds } from "../../workloads";
 import type { Actions, State } from "../state";
+import { modelPicker } from "./model_picker";
 import { tunings } from "./tunings";
 
 /** What a preset costs, before it is started. */
@@ -62,6 +64,22 @@ function wholeModels(plan: Plan, { set }: Actions): TemplateResult {
   </label>`;
 }
 
+/** Whether models are trained too, and how much longer that takes. */
+function trainedModels(plan: Plan, { set }: Actions): TemplateResult {
+  const runs = trainingCases({ ...plan, train: true }).filter(({ dtype }) => dtype === "f32").length;
+  const time = duration(trainingSeconds[plan.preset] * runs);
+  return html`<label class="check">
+    <input
+      type="checkbox"
+      name="train"
+      .checked=${live(plan.train)}
+      ?disabled=${plan.model.length === 0}
+      @change=${(event: Event) => set({ train: (event.target as HTMLInputElement).checked ? "on" : "off" })}
+    />
+    <span>Train the model too, in f32: forwards, backwards, AdamW (about ${time} more on a GPU; small models)</span>
+  </label>`;
+}
+
 const summary = (plan: Plan) =>
   `${workloadsOf(plan)
     .map(({ id }) => id)
@@ -94,10 +112,12 @@ export function controls(state: State, actions: Actions): TemplateResult {
           ${field("Types", "dtype", plan.dtype, actions)}
         </div>
         ${wholeModels(plan, actions)}
+        ${trainedModels(plan, actions)}
         <p>Lists multiply: <code>depth=0,4096</code>. The address of this page keeps the settings.</p>
         ${tunings(state, actions)}
       </details>
       <p class="summary">${summary(plan)}</p>
+      ${modelPicker(state, actions)}
     </form>
   `;
 }

@@ -41,8 +41,8 @@ function remarks(warnings: readonly string[]): TemplateResult | typeof nothing {
 
 /** A result, however it came here. */
 export function reportView({ report, shared }: Shown, link: State["link"], actions: Actions): TemplateResult {
-  const { title, subtitle, warnings, headlines, tables, comparisons, rooflines, breakdowns, software } =
-    report;
+  const { title, subtitle, warnings, headlines, tables, comparisons, rooflines, software } = report;
+  const { breakdowns = [], curves = [] } = report;
   return html`
     <section class="report" aria-label="Result">
       <h2>${title}</h2>
@@ -62,7 +62,7 @@ export function reportView({ report, shared }: Shown, link: State["link"], actio
               </label>`
         }
       </p>
-      ${(breakdowns ?? []).map((each) => chart(each.chart, each.table))}
+      ${[...breakdowns, ...curves].map((each) => chart(each.chart, each.table))}
       ${rooflines.map((each) => chart(each.chart, each.table))}
       ${comparisons.map((each) => chart(each.chart, each.table))}
       ${tables.map((each) => html`<details><summary>${each.title}</summary>${table(each)}</details>`)}

@@ -15,10 +15,10 @@ async function side(name: "A" | "B", source: string): Promise<Result> {
   }
 }
 
-/** A slower cell, or one that does not work any more, is a regression; without any verdict nothing is passed. */
-function exitOf({ cells, onlyA, overall }: Comparison): ExitCode {
-  if (cells.some(({ ratio }) => ratio.verdict === "slower") || onlyA.some(({ failed }) => failed))
-    return ExitCode.failed;
+/** A slower cell or whole model, or one that does not work any more, is a regression; without any verdict nothing is passed. */
+function exitOf({ cells, forwards, onlyA, overall }: Comparison): ExitCode {
+  const slower = [...cells, ...forwards].some(({ ratio }) => ratio.verdict === "slower");
+  if (slower || onlyA.some(({ failed }) => failed)) return ExitCode.failed;
   return overall === undefined || overall.ratio.verdict === "cannot tell"
     ? ExitCode.undecided
     : ExitCode.done;

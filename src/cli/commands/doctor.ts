@@ -1,8 +1,10 @@
 import type { SelfTestCells } from "../../analysis/self_test";
 import { adviceFor } from "../../app/advice";
+import { type Plan, parsePlanWords } from "../../plan";
 import { selfTestTable } from "../../report/self_test_report";
 import type { DeviceInfo } from "../../result";
 import { memory } from "../../units";
+import { fitLines } from "../before_run";
 import { browserPart } from "../browser_part";
 import { Exit, ExitCode } from "../exit";
 import { driverInNode, inspectNode, type NodeAdapter, selfTestInNode } from "../node_host";
@@ -46,6 +48,12 @@ function showSelfTest(test: SelfTestCells): void {
   say(`           ${note}`);
 }
 
+/** Which models fit, run whole as the plan says. */
+function describeModels(plan: Plan, device: DeviceInfo): void {
+  for (const [i, line] of fitLines(plan, device).entries())
+    say(`${i === 0 ? "models    " : "          "} ${line}`);
+}
+
 const advise = (problem: "no adapter" | "software adapter", agent: string) => {
   for (const step of adviceFor({ problem, agent }).steps) say(`           - ${step}`);
 };
@@ -59,12 +67,13 @@ function describeSubgroups({ device: { limits }, matrixUnits }: NodeAdapter): vo
 }
 
 /** Dawn in this process: the driver it got, its adapter, and what the instruments can tell apart. */
-async function doctorInNode({ requireHardware }: Options): Promise<ExitCode> {
+async function doctorInNode(plan: Plan, { requireHardware }: Options): Promise<ExitCode> {
   const driver = await driverInNode();
   if (driver !== undefined) say(`driver     ${driver}`);
   const adapter = await inspectNode();
   describe(adapter.device);
   describeSubgroups(adapter);
+  describeModels(plan, adapter.device);
   showSelfTest(await selfTestInNode());
   say(
     `ready      ${__BROWSERS__ ? "npm run bench -- preset=quick --host node" : "./tokenroof run preset=quick"}`,
@@ -72,10 +81,13 @@ async function doctorInNode({ requireHardware }: Options): Promise<ExitCode> {
   return requireHardware && adapter.device.software !== null ? ExitCode.environment : ExitCode.done;
 }
 
-/** Says what would run here, what to do about what would not, and what the instruments can tell apart. */
-export async function doctorCommand(options: Options): Promise<ExitCode> {
+/** Says what would run here, what to do about what would not, which models fit, and what the instruments can tell apart. */
+export async function doctorCommand(words: readonly string[], options: Options): Promise<ExitCode> {
+  const parsed = parsePlanWords(words);
+  if (!parsed.ok) throw new Exit(ExitCode.usage, parsed.problem);
+  const { plan } = parsed;
   say(`node       ${process.versions.node} on ${process.platform} ${process.arch}`);
-  if (options.host === "node") return doctorInNode(options);
+  if (options.host === "node") return doctorInNode(plan, options);
   const { browsersHere, examineBrowser, whatToInstall } = await browserPart();
   const found = browsersHere();
   say(`browsers   ${found.join(", ") || `none: ${whatToInstall}`}`);
@@ -89,6 +101,7 @@ export async function doctorCommand(options: Options): Promise<ExitCode> {
       return advise("no adapter", name);
     }
     describe(about.device);
+    describeModels(plan, about.device);
     software = about.device.software !== null;
     if (software) advise("software adapter", name);
   });

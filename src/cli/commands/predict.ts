@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import type { Estimate } from "../../analysis/estimate";
 import { type OwnRequest, predictOwn } from "../../analysis/own_chip";
+import { type MeasuredWhole, measuredWhole } from "../../analysis/own_whole";
 import { type Phase, type Predicted, type PredictionRequest, predict } from "../../analysis/predict";
 import { type Architecture, architecture, architectureIds } from "../../analysis/prediction/architecture";
 import { calibration } from "../../analysis/prediction/calibration";
@@ -15,7 +16,7 @@ import type { Chip } from "../../chips/chip";
 import { unknownName } from "../../plan";
 import { ownName } from "../../report/device_name";
 import { termKeys, termNames } from "../../report/prediction_terms";
-import { duration, estimated, percent, scaled, seconds, tokenRate } from "../../units";
+import { duration, estimated, percent, sampled, scaled, seconds, tokenRate } from "../../units";
 import { Exit, ExitCode } from "../exit";
 import { readChip, readJson, readResult } from "../input";
 import type { Options } from "../options";
@@ -102,6 +103,11 @@ async function predictedOn(source: string, options: Options): Promise<Answered> 
     evidence: "from how far the device's own calls differ",
     request,
     predicted: predictOwn(result, request),
+    measured: measuredWhole(result, {
+      name: request.model._name_or_path,
+      dtype: request.weights.id,
+      batch: request.batch,
+    }),
   };
 }
 
@@ -134,6 +140,23 @@ interface Answered {
   readonly evidence: string;
   readonly request: OwnRequest;
   readonly predicted: Predicted;
+  /** What the device measured of this very model, run whole. */
+  readonly measured?: readonly MeasuredWhole[];
+}
+
+/** Whole models as they were measured: nothing has to be predicted there. */
+function measuredLines(measured: readonly MeasuredWhole[]): string[] {
+  if (measured.length === 0) return [];
+  return [
+    "Measured, run whole (interval of 95 %)",
+    ...measured.flatMap(({ run, ttft, tpot, interactive }) => [
+      `  ${run}`,
+      `    TTFT         ${sampled(ttft, seconds)}`,
+      `    TPOT         ${sampled(tpot, seconds)}`,
+      `    interactive  ${sampled(interactive, seconds)}`,
+    ]),
+    "",
+  ];
 }
 
 const figureUnit = (name: string) => (name.endsWith("peak") ? "FLOP/s" : name === "memory" ? "B" : "B/s");
@@ -141,13 +164,13 @@ const figureLine = ({ name, value, source, kind, derivation }: UsedFigure) =>
   `  ${name.padEnd(20)} ${scaled(value, figureUnit(name)).padEnd(14)} ${kind}  ${source}${derivation === undefined ? "" : `  (${derivation})`}`;
 
 function text(
-  { name, evidence, request: { model, weights, prompt, output, batch } }: Answered,
+  { name, evidence, measured = [], request: { model, weights, prompt, output, batch } }: Answered,
   predicted: Predicted & { status: "predicted" },
   phase: string | undefined,
 ): string {
-  const { prefill, decode, ttft, tpot, latency, throughput, chips: count } = predicted;
+  const { prefill, decode, ttft, tpot, interactive, latency, throughput, chips: count } = predicted;
   const line = (name: string, estimate: Estimate | undefined, scale: typeof seconds) =>
-    estimate === undefined ? [] : [`${name.padEnd(10)} ${estimated(estimate, scale)}`];
+    estimate === undefined ? [] : [`${name.padEnd(11)} ${estimated(estimate, scale)}`];
   return [
     `${model._name_or_path}, ${weights.id}, on ${count} × ${name}: ${prompt} tokens in, ${output} out, batch ${batch}`,
     `Value (interval of 90 %, ${evidence})`,
@@ -158,11 +181,13 @@ function text(
       ? [
           ...line("TTFT", ttft, seconds),
           ...line("TPOT", tpot, seconds),
+          ...line("interactive", interactive, seconds),
           ...line("latency", latency, seconds),
           ...line("throughput", throughput, tokenRate),
           "",
         ]
       : []),
+    ...measuredLines(measured),
     "Figures of the chip",
     ...predicted.figures.map(figureLine),
     "Assumptions",
@@ -216,6 +241,8 @@ export async function predictCommand(words: readonly string[], options: Options)
   if (predicted.status === "not-predicted") throw usage(predicted.reason);
   if (phase === "prefill" && predicted.prefill === undefined)
     throw usage(predicted.assumptions.at(-1) ?? "prompts not predicted");
-  process.stdout.write(`${json ? JSON.stringify(predicted, null, 2) : text(answered, predicted, phase)}\n`);
+  process.stdout.write(
+    `${json ? JSON.stringify({ ...predicted, ...(answered.measured !== undefined && { measured: answered.measured }) }, null, 2) : text(answered, predicted, phase)}\n`,
+  );
   return ExitCode.done;
 }

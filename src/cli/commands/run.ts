@@ -2,6 +2,7 @@ import { writeFileSync } from "node:fs";
 import { type Plan, parsePlanWords } from "../../plan";
 import type { Result } from "../../result";
 import type { KnownTuning } from "../../tuning_records";
+import { sayBefore } from "../before_run";
 import { browserPart } from "../browser_part";
 import { Exit, ExitCode } from "../exit";
 import { driverInNode, inspectNode, runInNode } from "../node_host";
@@ -40,8 +41,9 @@ async function measured(plan: Plan, tunings: readonly KnownTuning[], options: Op
 }
 
 /** What the outcomes of the plan's own calls come down to. */
-function verdict({ outcomes, forwards, completion, workloads }: Result): ExitCode {
-  if (completion.status === "partial" || [...outcomes, ...forwards].some(({ status }) => status === "failed"))
+function verdict({ outcomes, forwards, trainings, completion, workloads }: Result): ExitCode {
+  const all = [...outcomes, ...forwards, ...trainings];
+  if (completion.status === "partial" || all.some(({ status }) => status === "failed"))
     return ExitCode.failed;
   const asked = workloads.some(({ steps }) => steps.length > 0);
   const skippedAll = outcomes.every(({ status }) => status === "skipped");
@@ -58,6 +60,7 @@ export async function runCommand(words: readonly string[], options: Options): Pr
   const tunings = openTunings(options);
   checkWritable(options.out);
   if (options.requireHardware) await requireHardware(options);
+  sayBefore(parsed.plan, tunings);
   const result = await measured(parsed.plan, tunings.records, options).finally(endProgress);
   printReport(result, format);
   if (options.out !== undefined) writeFileSync(options.out, `${JSON.stringify(result, null, 1)}\n`);

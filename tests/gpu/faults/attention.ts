@@ -174,8 +174,8 @@ export const attentionFaults: readonly FaultGroup[] = [
     plants: [
       [
         "halves of the cache swapped",
-        "unpack2x16float(word.x), unpack2x16float(word.y)",
-        "unpack2x16float(word.y), unpack2x16float(word.x)",
+        "unpack2x16float(loaded.x), unpack2x16float(loaded.y)",
+        "unpack2x16float(loaded.y), unpack2x16float(loaded.x)",
       ],
       [
         "the last key of every split lost",
