@@ -149,12 +149,10 @@ export function mapWeights(model: ModelConfig, naming: Naming, tensors: readonly
   return {
     stored: [...parts.values()].flat().map(({ tensor }) => tensor),
     parts(name, rows) {
-      const [, stem, piece] = /^(embed_tokens|lm_head)\.(\d+)$/.exec(name) ?? [];
-      const whole = parts.get(stem ?? name);
+      const [, stem = name, piece] = /^(.+)\.(\d+)$/.exec(name) ?? [];
+      const whole = parts.get(stem);
       if (whole === undefined) throw new BadWeights(`no weights are known for ${name}`);
-      if (stem === undefined) return whole;
-      const firstRow = Number(piece) * rows;
-      return whole.map((each) => ({ ...each, firstRow, rows: Math.min(rows, each.rows - firstRow) }));
+      return piece === undefined ? whole : rowsOf(whole, Number(piece) * rows, rows);
     },
   };
 }
