@@ -125,7 +125,10 @@ describe.each(here)("%s", (engine) => {
   test("draws where a token's time goes, from the link of a model that was run whole", async () => {
     const link = readFileSync(new URL("../fixtures/link-4.txt", import.meta.url), "utf8").trim();
     const { page, problems } = await open(`${url()}${link}`);
-    await page.locator("figure", { hasText: "Where a token's time goes" }).locator("canvas").waitFor();
+    const charts = page.locator("figure", { hasText: "Where a token's time goes" }).locator("canvas");
+    // By what it is spent on, and kernel by kernel.
+    await charts.nth(1).waitFor();
+    expect(await charts.count()).toBe(2);
     expect(await page.locator(".headlines").innerText()).toContain("run whole; its kernels add up to");
     expect(problems).toEqual([]);
   });
