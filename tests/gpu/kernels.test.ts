@@ -9,7 +9,7 @@ import { createTimer } from "../../src/engine/timer";
 import { allocateWeights, streamedBy } from "../../src/engine/weights";
 import { type AnyShape, type KernelName, kernelOf, kernels } from "../../src/kernels";
 import { choiceName, starts } from "../../src/kernels/choices";
-import { dtypes } from "../../src/kernels/elements";
+import { dtypes, quantsOf } from "../../src/kernels/elements";
 import { host, useDevice } from "./device";
 
 const MKN = (M: number, N: number, K: number) => ({ M, N, K });
@@ -96,9 +96,7 @@ const rotations = [
 /** The same whose heads are whole blocks of 32. */
 const cachedRotations = [
   rotated([1, 1, 1, 1, 32, 1]),
-  rotated([1, 1, 9, 3, 64, 77]),
-  rotated([1, 19, 4, 2, 96, 31]),
-  rotated([3, 5, 6, 2, 128, 8]),
+  rotated([3, 5, 6, 2, 96, 8]),
   rotated([2, 1, 4, 1, 256, 3]),
 ];
 
@@ -145,7 +143,7 @@ const shapes: Record<KernelName, readonly AnyShape[]> = {
     heads([1, 1, 300, 4, 1, 256, 100]),
   ],
   // More of them in attention.test.ts.
-  attention_q8_0: [heads([1, 1, 1, 1, 1, 32, 1]), heads([3, 2, 67, 6, 2, 96, 33])],
+  attention_q8_0: [heads([3, 2, 67, 6, 2, 32, 33])],
   embed: embeddings,
   scaled_embed: embeddings,
   rms_norm: [
@@ -255,6 +253,8 @@ describe.each(dtypes)("%s", (dtype) => {
     test.for(list)("%s", async ([, choice], { skip, onTestFinished }) => {
       const reason = unsupported(gpu(), dtype);
       if (reason !== undefined) return skip(reason);
+      if (name.endsWith("_q8_0") && quantsOf[dtype] !== undefined)
+        return skip("its cache is the same in all types, and activations are as in f32");
       const possible = shapes[name].filter((shape) => kernel.unsupported?.(shape, dtype) === undefined);
       const fitting = possible.filter((shape) => unfit(gpu(), kernel, choice, shape, dtype) === undefined);
       if (fitting.length === 0)
