@@ -1,10 +1,10 @@
-// Seeded random memory. Floats are multiples of 1/4096 in [-1/2, 1/2), which f16 and f32 both hold exactly;
-// whole numbers of four or eight bits are random bits. random.ts computes the same on the CPU (PCG-RXS-M-XS,
+// Seeded random memory. Floats are multiples of 1/4096 in [-1/2, 1/2), which f16 and f32 both hold exactly, divided
+// by a power of two; whole numbers of four or eight bits are random bits. random.ts computes the same on the CPU (PCG-RXS-M-XS,
 // O'Neill 2014; the golden ratio keeps the streams of neighbouring seeds apart).
 //
 // Prelude: THREADS, WRITES: 0 for f32, 1 for f16 (two in each u32: no need for the type itself), 2 for bits.
 
-struct Shape { words: u32, seed: u32 }
+struct Shape { words: u32, seed: u32, shrink: u32 }
 
 @group(0) @binding(0) var<uniform> shape: Shape;
 @group(0) @binding(1) var<storage, read_write> data: array<vec4u>;
@@ -15,7 +15,7 @@ fn bits(index: vec4u) -> vec4u {
   return (word >> vec4u(22u)) ^ word;
 }
 
-fn random(index: vec4u) -> vec4f { return vec4f(bits(index) >> vec4u(20u)) / 4096 - 0.5; }
+fn random(index: vec4u) -> vec4f { return (vec4f(bits(index) >> vec4u(20u)) / 4096 - 0.5) / f32(shape.shrink); }
 
 @compute @workgroup_size(THREADS)
 fn main(

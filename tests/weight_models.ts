@@ -118,7 +118,7 @@ function interleaved({ shape, numbers }: PlainTensor, headDim: number): Float64A
 
 /** By what Llama 3.1 divides each rotation, as GGUF stores it. */
 function ropeDivisors({ head_dim, rope_theta = 1, rope_scaling }: ModelConfig): Float64Array | undefined {
-  if (rope_scaling === undefined) return undefined;
+  if (rope_scaling?.rope_type !== "llama3") return undefined;
   const {
     factor,
     low_freq_factor: low,

@@ -24,6 +24,7 @@ import {
   type TensorRole,
   whyNoCache,
   whyNoForward,
+  whyTooLarge,
 } from "../workloads";
 
 /** What a model is to do, and the bytes that its weights may take. */
@@ -137,6 +138,7 @@ export function modelFit(id: string, question: FitQuestion, device?: FitDevice):
   const unable =
     whyNoForward(model) ??
     whyNoCache(model, dtype, kv) ??
+    whyTooLarge(model, dtype, memory) ??
     (context > longest
       ? `${id} reads ${longest} tokens at most, and depth, prompt and answer are ${context}`
       : undefined);

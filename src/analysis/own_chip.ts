@@ -212,7 +212,9 @@ export function predictOwn(result: Result, request: OwnRequest, without?: string
   if (dtype === undefined)
     return refused(`weights in ${weights.id} do not run here: ${dtypes.join(", ")} do`);
   if (expertsOf(request.model) !== undefined || request.model.kv_lora_rank !== undefined)
-    return refused(`${request.model._name_or_path}: experts and latent attention do not run here yet`);
+    return refused(
+      `${request.model._name_or_path}: experts and latent attention are not predicted from cells`,
+    );
   const samples = samplesOf(result, dtype, without);
   const name = request.model._name_or_path;
   const model = workloadConfig(request.model);

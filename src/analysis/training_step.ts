@@ -57,13 +57,17 @@ export function trainingStep(model: ModelConfig, tokens: number, batch: number):
       throw new RangeError(`${name} of a training step is ${value}: it has to be a whole number from 1 up`);
   }
   const M = tokens * batch;
-  const products = linears(model).flatMap(({ label, N, K, count }): Operator[] => {
+  const products = linears(model).flatMap((linear): Operator[] => {
+    const { label, N, K } = linear;
+    // Tokens spread over experts' matrices evenly; all of a dense layer's meet the one it has.
+    const count = Math.min(linear.count, M * linear.perToken);
+    const rows = (M * linear.perToken) / count;
     const product = (shape: { M: number; N: number; K: number }) =>
       workOf({ kernel: "matmul", shape }, DTYPE);
     return [
-      { label, phase: "forward", count, ...product({ M, N, K }) },
-      { label: `${label} dX`, phase: "backward", count, ...product({ M, N: K, K: N }) },
-      { label: `${label} dW`, phase: "backward", count, ...product({ M: N, N: K, K: M }) },
+      { label, phase: "forward", count, ...product({ M: rows, N, K }) },
+      { label: `${label} dX`, phase: "backward", count, ...product({ M: rows, N: K, K: N }) },
+      { label: `${label} dW`, phase: "backward", count, ...product({ M: N, N: K, K: rows }) },
     ];
   });
   const attention = attentionLayers(model).flatMap(({ window, count }): Operator[] => {

@@ -23,7 +23,8 @@ const MOST_STREAMED = TUNING_BYTES / 4;
 
 /** What is worth a search beyond the starts: nearly all time is spent there. */
 const SEARCHED: ReadonlySet<string> = new Set([
-  ...["matmul", "matvec", "swiglu", "attention", "attention_q8_0"],
+  ...["matmul", "matvec", "swiglu", "attention", "attention_q8_0", "sink_attention"],
+  ...["expert_matvec", "expert_swiglu", "expert_matmul"],
   ...["matmul_nn", "matmul_tn", "attention_dq", "attention_dkv"],
 ]);
 

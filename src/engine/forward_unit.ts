@@ -21,6 +21,7 @@ import {
   noneFused,
   whyNoCache,
   whyNoForward,
+  whyTooLarge,
 } from "../workloads";
 import { type Gpu, unsupported } from "./device";
 import { efforts } from "./effort";
@@ -48,7 +49,10 @@ export function chunkOf(
   { prompt, depth, batch }: Pick<ForwardCase, "prompt" | "depth" | "batch">,
   { flops }: Pick<Roofs, "flops">,
 ): number {
-  const products = linears(model).flatMap(({ label, N, K }) => (label === "lm_head" ? [] : [2 * N * K]));
+  const layers = model.num_hidden_layers;
+  const products = linears(model).flatMap(({ label, N, K, perToken }) =>
+    label === "lm_head" ? [] : [(2 * N * K * perToken) / layers],
+  );
   const attention = 4 * model.num_attention_heads * model.head_dim * (depth + prompt);
   const perToken = Math.max(Math.max(...products) / SHARES.product, attention / SHARES.attention) / flops;
   const tokens = 2 ** Math.floor(Math.log2(DISPATCH_SECONDS / (batch * perToken)));
@@ -198,8 +202,12 @@ export async function measureForward(
   const given = own?.name === wanted.model ? own : undefined;
   const model = given?.model ?? knownModel(wanted.model);
   if (model === undefined) throw new Error(`there is no model ${wanted.model}`);
+  const memory = memoryBudget(plan, gpu.mobile);
   const reason =
-    unsupported(gpu, wanted.dtype) ?? whyNoForward(model) ?? whyNoCache(model, wanted.dtype, wanted.kv);
+    unsupported(gpu, wanted.dtype) ??
+    whyNoForward(model) ??
+    whyNoCache(model, wanted.dtype, wanted.kv) ??
+    whyTooLarge(model, wanted.dtype, memory);
   if (reason !== undefined) return { status: "skipped", ...wanted, reason: reason.slice(0, 400) };
 
   session.freeWeights();
@@ -216,7 +224,7 @@ export async function measureForward(
     // Without a search a product of this run's own is the safer choice for gate and up.
     fused: !wanted.fused ? noneFused : { ...allFused, gateUp: efforts[plan.preset].search },
     cache: wanted.kv,
-    memory: memoryBudget(plan, gpu.mobile),
+    memory,
   };
   const choose = await chooseFor(session, result, run);
   const how = { choose, ...(given && { seed: given.fill(wanted.dtype) }) };

@@ -1,17 +1,18 @@
 // The synthetic weights of a forward pass: seeded random numbers whose sizes keep a model of many layers tame, and the
 // same numbers on the CPU.
 
-import { storedAt } from "../kernels/elements";
+import { BLOCK, bitsOf, storedAt } from "../kernels/elements";
 import { f16Bits, f16Value } from "../kernels/f16";
 import { type Matrix, strideOf } from "../kernels/kernel";
 import { weightsOf } from "../kernels/product";
-import { randomAt } from "../kernels/random";
+import { randomAt, streamFrom } from "../kernels/random";
 import {
   decoderOf,
   inverseFrequencies,
   localFrequencies,
   type ModelConfig,
   ropeAngles,
+  ropeLength,
   type Tensor,
 } from "../workloads";
 import type { Gpu } from "./device";
@@ -46,11 +47,29 @@ function sizeOf(name: string, model: ModelConfig, matrix: Tensor): number {
     : gainOf(model, matrix);
 }
 
-/** An element of a vector: around its size, but for biases, which are around zero. */
-function vectorAt(name: string, size: number, seed: number, index: number): number {
+/**
+ * What the matrices that write into the residual stream are divided by, a power of two: where experts are chosen, tokens
+ * have to stay different from each other, as training sees to it. All blocks together then add no more than the embedding
+ * is; otherwise what attention gives all tokens alike soon outweighs it, and all go through the same few experts.
+ */
+function shrinkOf(model: ModelConfig, { name, columns }: Tensor): number {
+  const scales = name.endsWith(".scales");
+  if (!decoderOf(model).experts || !/(o|down)_proj/.test(name)) return 1;
+  const K = columns * (scales ? BLOCK : 1);
+  return 2 ** Math.round(Math.log2(2 * K * model.num_hidden_layers) / 2);
+}
+
+/** The same of biases, which all tokens have in common. */
+function biasSize(model: ModelConfig, name: string): number {
+  if (!decoderOf(model).experts || name.endsWith("sinks")) return 1;
+  return /(o|down)_bias$/.test(name) ? 1 / (4 * Math.sqrt(2 * model.num_hidden_layers)) : 1 / 8;
+}
+
+/** An element of a vector: around its size, but for biases and sinks, which are around zero. */
+function vectorAt(model: ModelConfig, name: string, size: number, seed: number, index: number): number {
   const random = randomAt(seed, index);
   if (name === "no_bias") return 0;
-  return name.endsWith("bias") ? random : size * (1 + random / 2);
+  return /(bias|sinks)$/.test(name) ? random * biasSize(model, name) : size * (1 + random / 2);
 }
 
 /** A stream of random numbers for each name (FNV-1a): what else is in memory does not matter. */
@@ -58,6 +77,22 @@ function streamOf(seed: number, name: string): number {
   let state = 0x811c9dc5;
   for (const letter of name) state = Math.imul(state ^ letter.charCodeAt(0), 0x01000193);
   return (seed + state) >>> 0;
+}
+
+/**
+ * The stream of a tensor. A piece of a matrix has that of the whole from where it begins, so that the weights are the same
+ * whatever a binding holds.
+ */
+function streamIn(seed: number, tensor: Tensor, tensors: readonly Tensor[]): number {
+  const { name, columns, element } = tensor;
+  const [, base = "", piece = "0", scales = ""] =
+    /^(.+_(?:proj|tokens|head))\.(\d+)(\.scales)?$/.exec(name) ?? [];
+  if (base === "") return streamOf(seed, name);
+  const first = tensors.find((each) => each.name === `${base}.0${scales}`) ?? tensor;
+  const elements = Number(piece) * first.rows * strideOf(columns);
+  // Whole numbers are drawn word by word.
+  const drawn = element === "i8" || element === "i4" ? (elements * bitsOf[element]) / 32 : elements;
+  return streamFrom(streamOf(seed, base + scales), drawn);
 }
 
 /**
@@ -93,7 +128,7 @@ export function fillTable(
 ): boolean {
   if (name === "angles") {
     const turns = inverseFrequencies(model).map((each, i) => each / (divisors[i] ?? 1));
-    queue.writeBuffer(buffer, 0, ropeAngles(turns, rows));
+    queue.writeBuffer(buffer, 0, ropeAngles(turns, rows, ropeLength(model)));
   } else if (name === "angles.local") queue.writeBuffer(buffer, 0, ropeAngles(localFrequencies(model), rows));
   else if (values !== undefined) queue.writeBuffer(buffer, 0, Uint32Array.from(values));
   else return false;
@@ -114,17 +149,19 @@ export async function fillForward(
   for (const tensor of tensors) {
     const { name, role, rows, columns, element } = tensor;
     const buffer = bufferOf(name);
-    const stream = streamOf(seed, name);
+    const stream = streamIn(seed, tensor, tensors);
     const stride = strideOf(columns);
     if (role === "cache" && name.endsWith(".scales")) fillCacheScales(gpu, buffer, stream);
     else if (role === "matrix" || role === "cache") {
-      await fillBuffer(gpu, buffer, element, stream);
+      // Whole numbers have scales that are made smaller for them.
+      const shrink = element === "i8" || element === "i4" ? 1 : shrinkOf(model, tensor);
+      await fillBuffer(gpu, buffer, element, stream, shrink);
       if (role === "matrix")
-        stored.set(name, (row, column) => storedAt(element, stream, row * stride + column));
+        stored.set(name, (row, column) => storedAt(element, stream, row * stride + column) / shrink);
     } else if (role === "vector") {
       const size = someMatrix === undefined ? 1 : sizeOf(name, model, someMatrix);
       const at: Matrix = (row, column) => {
-        const value = vectorAt(name, size, stream, row * stride + column);
+        const value = vectorAt(model, name, size, stream, row * stride + column);
         return element === "f16" ? f16Value(f16Bits(value)) : Math.fround(value);
       };
       stored.set(name, at);

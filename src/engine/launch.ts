@@ -49,10 +49,14 @@ export const atOnePlace = (launch: Launch): Launch => ({
 function uploadActivations(gpu: Gpu, operand: Operand, buffer: GPUBuffer, seed: number): Matrix {
   const stride = strideOf(operand.columns);
   const [from, below] = operand.range ?? [0, 2 ** 32];
-  const at: Matrix = (row, column) =>
-    operand.element === "u32"
-      ? from + ((randomBits(seed, row * stride + column) >>> 0) % (below - from))
-      : randomAt(seed, row * stride + column);
+  const at: Matrix = (row, column) => {
+    if (operand.element !== "u32") return randomAt(seed, row * stride + column);
+    const number =
+      operand.taking === "turns"
+        ? seed + row * operand.columns + column
+        : randomBits(seed, row * stride + column) >>> 0;
+    return from + (number % (below - from));
+  };
   const elements = operand.rows * stride;
   const arrays = { f32: Float32Array, u32: Uint32Array, f16: Uint16Array } as const;
   const { element } = operand;
@@ -98,6 +102,7 @@ export async function prepare(
   const seed = gpu.freshSeed();
 
   const streamed = operands.filter(isStreamed);
+  const readOf = ({ role, rows }: Operand) => (role === "weights" && kernel.rowsRead?.(shape)) || rows;
   const groups =
     streamed.length === 0 ? [[]] : (weights?.pieces(streamed, Math.min(places, MAX_PIECES)) ?? []);
   if (groups.length === 0)
@@ -166,7 +171,7 @@ export async function prepare(
         seed,
         outputs: outputs.map((operand) => ({ operand, buffer: fixed.get(operand.name)! })),
         rotation:
-          streamed.reduce((sum, operand) => sum + bytesOf(operand), 0) *
+          streamed.reduce((sum, operand) => sum + bytesOf({ ...operand, rows: readOf(operand) }), 0) *
           (streamed.length > 0 ? groups.length : 0),
         inputs: (dispatch) =>
           operands.slice(0, -outputs.length).map((operand): Matrix => {

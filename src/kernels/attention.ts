@@ -3,7 +3,7 @@ import { subgroups } from "./attention_subgroups";
 import { threads } from "./attention_threads";
 import { tiled } from "./attention_tiled";
 import { activationsOf, cacheOf, type DType, roundoff } from "./elements";
-import { type Expected, type Kernel, type Operand, trafficOf } from "./kernel";
+import { type Expected, type Kernel, type Matrix, type Operand, trafficOf } from "./kernel";
 import { type CacheFormat, numbersOf, quantisedCache, wholeHeads } from "./quantised_cache";
 
 /** The output of a head is held in registers. */
@@ -34,6 +34,43 @@ function cacheOperands(
     { name: "k", ...part },
     { name: "v", ...part },
   ];
+}
+
+/** Columns of an output row in float64. A sink is one more score, of a key without a value. */
+export function attend(
+  { queries, keys, heads, kvHeads, headDim, window }: AttentionShape,
+  [q, k, v]: readonly Matrix[],
+  row: number,
+  columns: readonly number[],
+  sink = Number.NEGATIVE_INFINITY,
+): Expected[] {
+  const head = row % heads;
+  const query = Math.floor(row / heads) % queries;
+  const sequence = Math.floor(row / heads / queries);
+  const cache = (sequence * kvHeads + Math.floor(head / (heads / kvHeads))) * keys;
+  const position = keys - queries + query;
+  const begin = Math.max(0, position + 1 - window);
+
+  const scores: number[] = [];
+  for (let key = begin; key <= position; key++) {
+    let dot = 0;
+    for (let d = 0; d < headDim; d++) dot += q!(row, d) * k!(cache + key, d);
+    scores.push(dot / Math.sqrt(headDim));
+  }
+  const highest = scores.reduce((a, b) => Math.max(a, b), sink);
+  const weights = scores.map((score) => Math.exp(score - highest));
+  const total = weights.reduce((a, b) => a + b, Math.exp(sink - highest));
+
+  return columns.map((column) => {
+    let value = 0;
+    let magnitude = 0;
+    weights.forEach((weight, i) => {
+      const term = (weight / total) * v!(cache + begin + i, column);
+      value += term;
+      magnitude += Math.abs(term);
+    });
+    return { value, magnitude };
+  });
 }
 
 function operands(shape: AttentionShape, dtype: DType, cache: CacheFormat): Operand[] {
@@ -87,39 +124,14 @@ const attentionOf = (cache: CacheFormat): Kernel<AttentionShape> => ({
   // The scores of a row, whichever of its elements is asked for.
   products: (shape) => Math.min(shape.keys, shape.window) * (shape.headDim + 1),
 
-  reference({ batch, queries, keys, heads, kvHeads, headDim, window }, given, row, columns): Expected[] {
+  reference(shape, given, row, columns) {
+    const { batch, kvHeads, keys } = shape;
     const [q, first, second] = given;
     const [k, v] =
       cache === "floats"
         ? [first, second]
         : [0, batch * kvHeads * keys].map((from) => numbersOf(first!, second!, from));
-    const head = row % heads;
-    const query = Math.floor(row / heads) % queries;
-    const sequence = Math.floor(row / heads / queries);
-    const lane = (sequence * kvHeads + Math.floor(head / (heads / kvHeads))) * keys;
-    const position = keys - queries + query;
-    const begin = Math.max(0, position + 1 - window);
-
-    const scores: number[] = [];
-    for (let key = begin; key <= position; key++) {
-      let dot = 0;
-      for (let d = 0; d < headDim; d++) dot += q!(row, d) * k!(lane + key, d);
-      scores.push(dot / Math.sqrt(headDim));
-    }
-    const highest = scores.reduce((a, b) => Math.max(a, b));
-    const weights = scores.map((score) => Math.exp(score - highest));
-    const total = weights.reduce((a, b) => a + b);
-
-    return columns.map((column) => {
-      let value = 0;
-      let magnitude = 0;
-      weights.forEach((weight, i) => {
-        const term = (weight / total) * v!(lane + begin + i, column);
-        value += term;
-        magnitude += Math.abs(term);
-      });
-      return { value, magnitude };
-    });
+    return attend(shape, [q!, k!, v!], row, columns);
   },
 
   // exp() may be off by 3 + 2|x| ULP (WGSL 15.7.4); scores of this data stay below 4 in magnitude.

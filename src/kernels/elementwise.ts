@@ -3,6 +3,8 @@
 
 import activationWgsl from "../../shaders/activation.wgsl?raw";
 import addWgsl from "../../shaders/add.wgsl?raw";
+import addBiasWgsl from "../../shaders/add_bias.wgsl?raw";
+import joinWgsl from "../../shaders/join.wgsl?raw";
 import { activationsOf, type DType, roundoff } from "./elements";
 import { type Kernel, type Operand, pick, preludeFor, trafficOf, type Variant } from "./kernel";
 
@@ -10,33 +12,36 @@ export type ElementwiseShape = { readonly rows: number; readonly columns: number
 
 type ElementwiseTuning = { readonly THREADS: number };
 
-/** A thread for each four numbers. */
-const fours = (
+/** A thread for each four numbers of an output of so many rows. */
+export const fours = <Shape extends { readonly columns: number }>(
   shader: string,
   wgsl: string,
+  rowsOf: (shape: Shape) => number,
   binds: readonly string[],
   flags: Readonly<Record<string, number>> = {},
-): Variant<ElementwiseShape, ElementwiseTuning> => ({
+): Variant<Shape, ElementwiseTuning> => ({
   shaders: { [shader]: wgsl },
   space: { THREADS: [16, 32, 64, 128, 256] },
   starts: [{ THREADS: 64 }, { THREADS: 256 }],
   describe: ({ THREADS }) => `${THREADS} threads`,
   demand: ({ THREADS }) => ({ threads: THREADS, workgroupStorage: 0 }),
-  stages: ({ THREADS }, { rows, columns }, dtype) => [
+  stages: ({ THREADS }, shape, dtype) => [
     {
       shader,
       prelude: preludeFor(activationsOf[dtype], { THREADS, ...flags }),
-      workgroups: Math.ceil((rows * Math.ceil(columns / 4)) / THREADS),
+      workgroups: Math.ceil((rowsOf(shape) * Math.ceil(shape.columns / 4)) / THREADS),
       binds,
     },
   ],
-  spot({ rows, columns }, { THREADS }, workgroup, choice) {
-    const words = Math.ceil(columns / 4);
-    const index = pick(workgroup * THREADS, THREADS, rows * words, choice >>> 2);
+  spot(shape, { THREADS }, workgroup, choice) {
+    const words = Math.ceil(shape.columns / 4);
+    const index = pick(workgroup * THREADS, THREADS, rowsOf(shape) * words, choice >>> 2);
     if (index === undefined) return undefined;
-    return [Math.floor(index / words), Math.min(4 * (index % words) + (choice & 3), columns - 1)];
+    return [Math.floor(index / words), Math.min(4 * (index % words) + (choice & 3), shape.columns - 1)];
   },
 });
+
+const rowsOf = ({ rows }: ElementwiseShape) => rows;
 
 const common = {
   fields: ["rows", "columns"],
@@ -63,7 +68,7 @@ const addOperands = ({ rows, columns }: ElementwiseShape, dtype: DType): Operand
 /** sum = x + y: a residual connection. */
 export const add: Kernel<ElementwiseShape> = {
   ...common,
-  variants: { fours: fours("add", addWgsl, ["x", "y", "sum"]) },
+  variants: { fours: fours("add", addWgsl, rowsOf, ["x", "y", "sum"]) },
   operands: addOperands,
   work: (shape, dtype) => ({
     flops: shape.rows * shape.columns,
@@ -75,6 +80,55 @@ export const add: Kernel<ElementwiseShape> = {
       return { value: a + b, magnitude: Math.abs(a) + Math.abs(b) };
     }),
   tolerance: () => roundoff.f32,
+};
+
+const biasOperands = ({ rows, columns }: ElementwiseShape, dtype: DType): Operand[] => [
+  operand("x", "activations", rows, columns, dtype),
+  operand("bias", "activations", 1, columns, dtype),
+  operand("sum", "output", rows, columns, dtype),
+];
+
+/** sum = x + bias, the same for each row: what a projection adds where no kernel after it does. */
+export const add_bias: Kernel<ElementwiseShape> = {
+  ...common,
+  variants: { fours: fours("add_bias", addBiasWgsl, rowsOf, ["x", "bias", "sum"]) },
+  operands: biasOperands,
+  work: (shape, dtype) => ({
+    flops: shape.rows * shape.columns,
+    bytes: traffic(biasOperands(shape, dtype)),
+  }),
+  reference: (_shape, [x, bias], row, columns) =>
+    columns.map((column) => {
+      const [a, b] = [x!(row, column), bias!(0, column)];
+      return { value: a + b, magnitude: Math.abs(a) + Math.abs(b) };
+    }),
+  tolerance: () => roundoff.f32,
+};
+
+export type JoinShape = ElementwiseShape & {
+  /** Columns of a block. */
+  readonly block: number;
+};
+
+const joinOperands = ({ rows, columns, block }: JoinShape, dtype: DType): Operand[] => [
+  operand("blocks", "activations", Math.ceil(columns / block) * rows, block, dtype),
+  operand("out", "output", rows, columns, dtype),
+];
+
+/** Rows from blocks of their columns: what a product leaves whose matrix came in pieces. */
+export const join: Kernel<JoinShape> = {
+  ...common,
+  fields: ["rows", "columns", "block"],
+  variants: { fours: fours("join", joinWgsl, rowsOf, ["blocks", "out"]) },
+  impossible: ({ block }) => (block % 4 === 0 ? undefined : "join's blocks have a multiple of 4 columns"),
+  operands: joinOperands,
+  work: (shape, dtype) => ({ flops: 0, bytes: 2 * traffic(joinOperands(shape, dtype).slice(1)) }),
+  reference: ({ rows, block }, [blocks], row, columns) =>
+    columns.map((column) => {
+      const value = blocks!(Math.floor(column / block) * rows + row, column % block);
+      return { value, magnitude: Math.abs(value) || 1 };
+    }),
+  tolerance: () => 0,
 };
 
 const gatedOperands = ({ rows, columns }: ElementwiseShape, dtype: DType): Operand[] => [
@@ -89,7 +143,7 @@ const gatedBy = (
   { flops, of }: { readonly flops: number; of(gate: number): number },
 ): Kernel<ElementwiseShape> => ({
   ...common,
-  variants: { fours: fours("activation", activationWgsl, ["gated", "y"], { GELU }) },
+  variants: { fours: fours("activation", activationWgsl, rowsOf, ["gated", "y"], { GELU }) },
   impossible: ({ columns }) => (columns % 4 === 0 ? undefined : `${name}'s columns are a multiple of 4`),
   operands: gatedOperands,
   work: (shape, dtype) => ({

@@ -101,6 +101,7 @@ const embedding = (SCALED: 0 | 1): Kernel<EmbedShape> => ({
     const bytes = operands({ ...shape, vocab: shape.tokens }, dtype).map(trafficOf);
     return { flops: SCALED * shape.tokens * shape.hidden, bytes: bytes.reduce((a, b) => a + b) };
   },
+  rowsRead: ({ tokens }) => tokens,
   untouched: (shape, [ids], row) => rowOf(shape, ids!(0, row)) === undefined,
   products: () => 1,
   reference(shape, [ids, table, scales], row, columns) {

@@ -2,8 +2,14 @@ import wgsl from "../../shaders/fill.wgsl?raw";
 import { bitsOf, type DType, type Element, quantsOf, storedAt } from "./elements";
 import { type Kernel, pick, preludeFor, spotAt, type Variant } from "./kernel";
 
-/** 16-byte words written, and the stream they are taken from. */
-export type FillShape = { readonly words: number; readonly seed: number };
+export type FillShape = {
+  /** 16-byte words written. */
+  readonly words: number;
+  /** The stream they are taken from. */
+  readonly seed: number;
+  /** What floats are divided by: a power of two, so that they stay exact. */
+  readonly shrink: number;
+};
 
 type FillTuning = { readonly THREADS: number };
 
@@ -36,7 +42,7 @@ const words: Variant<FillShape, FillTuning> = {
 
 /** Fills memory with seeded random numbers: the synthetic weights. */
 export const fill: Kernel<FillShape> = {
-  fields: ["words", "seed"],
+  fields: ["words", "seed", "shrink"],
   variants: { words },
   shapeClass: () => "all",
   operands: ({ words }, dtype) => [
@@ -44,7 +50,10 @@ export const fill: Kernel<FillShape> = {
   ],
   work: ({ words }) => ({ flops: 0, bytes: 16 * words }),
   products: () => 1,
-  reference: ({ seed }, _inputs, _row, columns, dtype) =>
-    columns.map((column) => ({ value: storedAt(filled(dtype), seed, column), magnitude: 1 })),
+  reference: ({ seed, shrink }, _inputs, _row, columns, dtype) =>
+    columns.map((column) => {
+      const value = storedAt(filled(dtype), seed, column);
+      return { value: quantsOf[dtype] === undefined ? value / shrink : value, magnitude: 1 };
+    }),
   tolerance: () => 0,
 };

@@ -3,14 +3,18 @@
 import { adamw } from "./adamw";
 import { attention, attention_q8_0 } from "./attention";
 import { attention_dkv, attention_dq, attention_stats } from "./attention_backward";
+import { sink_attention } from "./attention_sinks";
 import { copy } from "./copy";
 import { cross_entropy, cross_entropy_backward } from "./cross_entropy";
 import { dot } from "./dot";
 import type { DType } from "./elements";
-import { add, gelu_mul, silu_mul } from "./elementwise";
+import { add, add_bias, gelu_mul, join, silu_mul } from "./elementwise";
 import { embed, scaled_embed } from "./embed";
 import { add_embed_backward, embed_backward } from "./embed_backward";
 import { empty } from "./empty";
+import { expert_matmul } from "./expert_matmul";
+import { expert_matvec, expert_swiglu } from "./expert_matvec";
+import { biased_combine, clamped_swiglu, combine } from "./expert_sums";
 import { fill } from "./fill";
 import { fma } from "./fma";
 import type { Kernel, Work } from "./kernel";
@@ -24,6 +28,7 @@ import { add_rms_norm, rms_norm } from "./rms_norm";
 import { add_rms_norm_backward, column_sum, rms_norm_backward } from "./rms_norm_backward";
 import { norm_rope, norm_rope_q8_0, rope, rope_q8_0 } from "./rope";
 import { rope_backward } from "./rope_backward";
+import { route } from "./route";
 import { argmax, sample } from "./sampling";
 import { silu_mul_backward } from "./silu_mul_backward";
 import { swiglu } from "./swiglu";
@@ -34,6 +39,7 @@ export const kernels = {
   swiglu,
   attention,
   attention_q8_0,
+  sink_attention,
   embed,
   scaled_embed,
   rms_norm,
@@ -45,6 +51,15 @@ export const kernels = {
   silu_mul,
   gelu_mul,
   add,
+  add_bias,
+  join,
+  route,
+  expert_matvec,
+  expert_swiglu,
+  expert_matmul,
+  clamped_swiglu,
+  combine,
+  biased_combine,
   argmax,
   sample,
   cross_entropy,
@@ -92,9 +107,12 @@ export function kernelOf(name: KernelName): AnyKernel {
   return kernels[name] as unknown as AnyKernel;
 }
 
+const attentions = ["attention", "attention_q8_0", "sink_attention"] as const;
+type AttentionName = (typeof attentions)[number];
+
 /** Whether a call is attention, whatever its KV cache is stored as. */
-export const isAttention = (call: Call): call is Extract<Call, { kernel: "attention" | "attention_q8_0" }> =>
-  call.kernel === "attention" || call.kernel === "attention_q8_0";
+export const isAttention = (call: Call): call is Extract<Call, { kernel: AttentionName }> =>
+  attentions.some((each) => each === call.kernel);
 
 /** FLOP and bytes of one call. */
 export function workOf(call: Call, dtype: DType): Work {

@@ -34,6 +34,8 @@ export interface Operand {
   readonly element: Element;
   /** Of whole numbers (u32): the least that may stand here, and the first that may not. Checks draw from these. */
   readonly range?: readonly [from: number, below: number];
+  /** Whether numbers of that range come one after another, so that all of them do, or by chance: the latter where absent. */
+  readonly taking?: "turns";
 }
 
 /** An input as the reference sees it: the exact stored number, in float64. */
@@ -149,6 +151,8 @@ export interface Kernel<Shape> {
   split?(shape: Shape, parts: number): Shape;
   /** Products that the reference of one output element takes. */
   products(shape: Shape): number;
+  /** Rows of its weights that a call reads, where these are not all of them. */
+  rowsRead?(shape: Shape): number;
   /** Whether a row of the output is left as it was: a table may be too large to be written whole. */
   untouched?(shape: Shape, inputs: readonly Matrix[], row: number): boolean;
   /** The given columns of one output row in float64. Slow: tests and spot checks only. */

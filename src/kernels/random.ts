@@ -12,3 +12,10 @@ export function randomBits(seed: number, index: number): number {
  */
 export const randomAt = (seed: number, index: number): number =>
   (randomBits(seed, index) >>> 20) / 4096 - 0.5;
+
+/** The inverse of the golden ratio's 2654435769 modulo 2^32. */
+const INVERSE = 340573321;
+
+/** The stream whose first number is the one at `by` of stream `seed`. */
+export const streamFrom = (seed: number, by: number): number =>
+  (seed + Math.imul(Math.imul(by, 747796405), INVERSE)) >>> 0;

@@ -1,5 +1,5 @@
 import { activationsOf, type DType, roundoff } from "./elements";
-import { type Kernel, type Operand, splitRange, sumTolerance } from "./kernel";
+import { type Expected, type Kernel, type Operand, splitRange, sumTolerance } from "./kernel";
 import { MATVEC_MAX_M } from "./matvec";
 import { lanes } from "./matvec_floats";
 import { packed, quants } from "./matvec_quants";
@@ -21,7 +21,16 @@ const operands = ({ M, N, K }: MatmulShape, dtype: DType): Operand[] => [
 ];
 
 /** The steepest slope of SiLU. */
-const STEEPEST = 1.1;
+export const STEEPEST_SILU = 1.1;
+
+/** SiLU of each gate times its other; an error of either sum reaches the output times the other factor. */
+export const gated = (gates: readonly Expected[], ups: readonly Expected[], steepest: number): Expected[] =>
+  gates.map((gate, i) => {
+    const up = ups[i]!;
+    const silu = gate.value / (1 + Math.exp(-gate.value));
+    const magnitude = steepest * Math.abs(up.value) * gate.magnitude + Math.abs(silu) * up.magnitude;
+    return { value: silu * up.value, magnitude };
+  });
 
 /**
  * Y = SiLU(X · Gᵀ) ∘ (X · Uᵀ) for one to eight rows of X: the gate and the up projection of a decoder's feed-forward
@@ -55,13 +64,7 @@ export const swiglu: Kernel<MatmulShape> = {
       row,
       columns.map((column) => N + column),
     );
-    return gates.map((gate, i) => {
-      const up = ups[i]!;
-      const silu = gate.value / (1 + Math.exp(-gate.value));
-      // An error of either sum reaches the output times the other factor.
-      const magnitude = STEEPEST * Math.abs(up.value) * gate.magnitude + Math.abs(silu) * up.magnitude;
-      return { value: silu * up.value, magnitude };
-    });
+    return gated(gates, ups, STEEPEST_SILU);
   },
 
   // exp() may be off by 3 + 2|x| ULP (WGSL 15.7.4), where SiLU itself is then small.

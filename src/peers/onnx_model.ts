@@ -15,8 +15,8 @@ export interface Initializer extends Value {
   readonly data: Float32Array | Uint8Array | Int32Array | BigInt64Array;
 }
 
-/** A whole number from 0, or a real one. */
-export type Attribute = number | { readonly float: number };
+/** A whole number from 0, a real one, or several whole ones. */
+export type Attribute = number | { readonly float: number } | { readonly whole: readonly number[] };
 
 export interface Node {
   readonly operator: string;
@@ -42,7 +42,7 @@ const IR_VERSION = 8;
 const OPSETS = { "": 17, "com.microsoft": 1 } as const;
 
 /** AttributeProto.AttributeType */
-const TYPE = { float: 1, int: 2 } as const;
+const TYPE = { float: 1, int: 2, ints: 7 } as const;
 
 const WIRE = { varint: 0, bytes: 2, four: 5 } as const;
 
@@ -96,17 +96,20 @@ const initializer = ({ name, type, dims, data }: Initializer): Pieces =>
     message(9, [bytesOf(data)]),
   );
 
+function attribute(amount: Attribute): Pieces {
+  if (typeof amount === "number") return [...number(3, amount), ...number(20, TYPE.int)];
+  return "float" in amount
+    ? [...real(2, amount.float), ...number(20, TYPE.float)]
+    : [...amount.whole.flatMap((each) => number(8, each)), ...number(20, TYPE.ints)];
+}
+
 const node = ({ operator, domain, inputs, outputs, attributes }: Node): Pieces =>
   message(
     1,
     ...inputs.map((name) => text(1, name)),
     ...outputs.map((name) => text(2, name)),
     text(4, operator),
-    ...Object.entries(attributes).map(([name, amount]) =>
-      typeof amount === "number"
-        ? message(5, text(1, name), number(3, amount), number(20, TYPE.int))
-        : message(5, text(1, name), real(2, amount.float), number(20, TYPE.float)),
-    ),
+    ...Object.entries(attributes).map(([name, amount]) => message(5, text(1, name), attribute(amount))),
     text(7, domain),
   );
 

@@ -29,6 +29,22 @@ export interface WeightMap {
   readonly stored: readonly StoredTensor[];
 }
 
+/** Rows from `first` on, `count` of them at most, of a tensor that is made of these parts. */
+function rowsOf(parts: readonly Part[], first: number, count: number): Part[] {
+  let before = 0;
+  return parts.flatMap((part) => {
+    const from = Math.max(first - before, 0);
+    const rows = Math.min(first + count - before, part.rows) - from;
+    before += part.rows;
+    if (rows <= 0) return [];
+    if (part.interleaved > 0 && (from % part.interleaved !== 0 || rows % part.interleaved !== 0))
+      throw new BadWeights(
+        `${quoted(part.tensor.name)} does not fit into a binding of this device: its heads would be cut`,
+      );
+    return [{ ...part, firstRow: part.firstRow + from, rows }];
+  });
+}
+
 /** In a layer: what this pass calls a tensor, and its parts as Hugging Face and as GGML call them. */
 const LAYER: Readonly<Record<string, readonly (readonly [safetensors: string, gguf: string])[]>> = {
   qkv_proj: [
@@ -149,12 +165,10 @@ export function mapWeights(model: ModelConfig, naming: Naming, tensors: readonly
   return {
     stored: [...parts.values()].flat().map(({ tensor }) => tensor),
     parts(name, rows) {
-      const [, stem, piece] = /^(embed_tokens|lm_head)\.(\d+)$/.exec(name) ?? [];
-      const whole = parts.get(stem ?? name);
+      const [, stem = name, piece] = /^(.+)\.(\d+)$/.exec(name) ?? [];
+      const whole = parts.get(stem);
       if (whole === undefined) throw new BadWeights(`no weights are known for ${name}`);
-      if (stem === undefined) return whole;
-      const firstRow = Number(piece) * rows;
-      return whole.map((each) => ({ ...each, firstRow, rows: Math.min(rows, each.rows - firstRow) }));
+      return piece === undefined ? whole : rowsOf(whole, Number(piece) * rows, rows);
     },
   };
 }

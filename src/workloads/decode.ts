@@ -1,4 +1,5 @@
 import { MATVEC_MAX_M } from "../kernels/matvec";
+import { expertCall } from "./expert_call";
 import { attentionLayers, linears, type ModelConfig } from "./model";
 import type { Step, Workload } from "./workload";
 
@@ -10,7 +11,7 @@ export function decodeId(tokens: number, depth: number, batch: number): string {
 
 /**
  * Writing `tokens` tokens in each of `batch` sequences that hold `depth` tokens already. Every token
- * reads all weights once, for all sequences together, and each sequence's own KV cache, which is what
+ * reads all weights once, for all sequences together (of experts those that some sequence goes through), and each sequence's own KV cache, which is what
  * makes decode memory-bound. The cache grows by one key per token; attention is linear in its keys, so
  * one call at the mean number of keys stands for all of them.
  */
@@ -22,13 +23,16 @@ export function decode(
   batch: number,
 ): Workload {
   const keys = depth + Math.ceil((tokens + 1) / 2);
-  const [qkv, ...others] = linears(model).map(
-    ({ label, N, K, count }): Step => ({
+  const [qkv, ...others] = linears(model).map((linear): Step => {
+    const { label, N, K, count } = linear;
+    const experts = expertCall(model, linear, batch);
+    if (experts !== undefined) return { label, count: model.num_hidden_layers * tokens, call: experts };
+    return {
       label,
       count: count * tokens,
       call: { kernel: batch <= MATVEC_MAX_M ? "matvec" : "matmul", shape: { M: batch, N, K } },
-    }),
-  );
+    };
+  });
   const attention = attentionLayers(model).map(({ window, count }): Step => {
     // A local layer keeps only its window.
     const kept = Math.min(window ?? keys, keys);

@@ -1,21 +1,27 @@
 // What a decoder computes, beside its shapes: where the architectures that the forward pass knows differ.
 
 import { activationsOf, BLOCK, type CacheType, cacheOf, type DType, dtypes } from "../kernels/elements";
-import type { ModelConfig } from "./model";
+import { type ModelConfig, mixtureOf } from "./model";
 
 export interface Decoder {
   /** Whether queries, keys and values have a bias. */
   readonly qkvBias: boolean;
   /** Whether each head of queries and keys is normed before it is turned. */
   readonly qkNorm: boolean;
-  /** What gates a feed-forward layer: SwiGLU or GeGLU. */
-  readonly activation: "silu" | "gelu";
+  /** What gates a feed-forward layer: SwiGLU, GeGLU, or gpt-oss's own, which holds both factors within a limit. */
+  readonly activation: "silu" | "gelu" | "clamped";
   /** Whether embeddings are multiplied by √hidden_size. */
   readonly scaledEmbedding: boolean;
   /** Whether what attention and the feed-forward layer give is normed before it is added. */
   readonly postNorms: boolean;
   /** Whether local layers are turned with a theta of their own. */
   readonly localTheta: boolean;
+  /** Whether feed-forward layers are mixtures of experts. */
+  readonly experts: boolean;
+  /** Whether the projection behind attention, routers and experts have biases. */
+  readonly biases: boolean;
+  /** Whether each head has a sink, one more score without a value. */
+  readonly sinks: boolean;
   /** Added to the mean of the squares in every norm, in billionths. */
   readonly nanoEpsilon: number;
 }
@@ -29,6 +35,9 @@ const llama: Traits = {
   scaledEmbedding: false,
   postNorms: false,
   localTheta: false,
+  experts: false,
+  biases: false,
+  sinks: false,
 };
 
 /**
@@ -47,13 +56,35 @@ const architectures: Readonly<Record<string, Traits>> = {
     postNorms: true,
     localTheta: true,
   },
+  qwen3_moe: { ...llama, qkNorm: true, experts: true },
+  gpt_oss: {
+    ...llama,
+    qkvBias: true,
+    activation: "clamped",
+    experts: true,
+    biases: true,
+    sinks: true,
+  },
 };
 
 /** What an activation is called in a config. */
 const hiddenAct: Readonly<Record<Decoder["activation"], string>> = {
   silu: "silu",
   gelu: "gelu_pytorch_tanh",
+  clamped: "silu",
 };
+
+/** What is wrong with a model's experts, or undefined. */
+function whyNoExperts(model: ModelConfig, { experts, activation }: Traits): string | undefined {
+  if (!experts)
+    return mixtureOf(model) === undefined ? undefined : `${model.model_type} is not known with experts`;
+  if (mixtureOf(model) === undefined) return "num_experts or num_experts_per_tok is missing";
+  if (activation === "clamped")
+    return model.swiglu_limit === undefined ? "swiglu_limit is missing" : undefined;
+  return model.norm_topk_prob === true
+    ? undefined
+    : "norm_topk_prob: experts that count for more or less than one together are not known";
+}
 
 /** Why the forward pass cannot compute a model, or undefined. Names the field that is missing or wrong. */
 export function whyNoForward(model: ModelConfig): string | undefined {
@@ -73,7 +104,12 @@ export function whyNoForward(model: ModelConfig): string | undefined {
     return "rope_local_base_freq is missing";
   if ((model.query_pre_attn_scalar ?? model.head_dim) !== model.head_dim)
     return "query_pre_attn_scalar is another one than head_dim";
-  if (model.attention_bias === true) return "attention_bias: a bias after attention is not known";
+  if (model.attention_bias === true && !traits.biases)
+    return "attention_bias: a bias after attention is not known";
+  if (model.attention_bias !== true && traits.biases)
+    return `attention_bias: ${model.model_type} is known with biases`;
+  const experts = whyNoExperts(model, traits);
+  if (experts !== undefined) return experts;
   if (model.head_dim % 4 !== 0) return "head_dim must be a multiple of 4";
   return model.num_attention_heads % model.num_key_value_heads === 0
     ? undefined
@@ -82,10 +118,12 @@ export function whyNoForward(model: ModelConfig): string | undefined {
 
 /** Why the forward pass has no KV cache of this type beside a model's weights in `dtype`, or undefined. */
 export function whyNoCache(
-  { head_dim }: Pick<ModelConfig, "head_dim">,
+  { head_dim, model_type }: Pick<ModelConfig, "head_dim" | "model_type">,
   dtype: DType,
   cache: CacheType,
 ): string | undefined {
+  if (cache === "q8_0" && architectures[model_type]?.sinks === true)
+    return "a KV cache in q8_0 is not known beside attention sinks";
   if (cache === "q8_0")
     return head_dim % BLOCK === 0
       ? undefined

@@ -1,49 +1,15 @@
 // The forward pass of a model: which kernels are called on which tensors. Pure: the engine runs it.
 
-import {
-  activationsOf,
-  bitsOf,
-  type CacheType,
-  cacheOf,
-  type DType,
-  dtypes,
-  weightBytes,
-} from "../kernels/elements";
+import { activationsOf, bitsOf, type DType } from "../kernels/elements";
 import { bytesOf } from "../kernels/kernel";
 import { MATVEC_MAX_M } from "../kernels/matvec";
 import { weightOperands } from "../kernels/product";
-import { decoderOf, layerWindow, whyNoCache } from "./decoder";
-import { type Bound, type BoundRows, collector, type ForwardOptions, type ForwardPass } from "./forward_pass";
+import { layerWindow } from "./decoder";
+import { type Builder, builder, weightsAt } from "./forward_build";
+import { mixtureOfExperts } from "./forward_experts";
+import { collector, type ForwardOptions, type ForwardPass } from "./forward_pass";
+import { rowPieces } from "./matrix_pieces";
 import type { ModelConfig } from "./model";
-
-/** Rows of a piece of a vocabulary are a multiple of this, so that each piece's logits begin at a legal offset. */
-const PIECE_ROWS = 128;
-
-/** A vocabulary in so many pieces of so many rows each; the last one may have rows to spare. */
-export function vocabularyPieces(
-  { vocab_size, hidden_size }: ModelConfig,
-  dtype: DType,
-  largestBinding: number,
-): { pieces: number; rows: number } {
-  const pieces = Math.ceil((vocab_size * hidden_size * weightBytes[dtype]) / largestBinding);
-  if (pieces <= 1) return { pieces: 1, rows: vocab_size };
-  const rows = Math.ceil(vocab_size / pieces / PIECE_ROWS) * PIECE_ROWS;
-  return { pieces: Math.ceil(vocab_size / rows), rows };
-}
-
-/**
- * The type in which rope and attention have activations as weights of `dtype` do, and a cache of this type; what has a
- * cache in q8_0 has it in any type.
- */
-function cachedIn(model: ModelConfig, dtype: DType, cache: CacheType): DType {
-  const same = (each: DType) =>
-    cache === "q8_0"
-      ? each === dtype
-      : activationsOf[each] === activationsOf[dtype] && cacheOf[each] === cache;
-  const found = whyNoCache(model, dtype, cache) === undefined ? dtypes.find(same) : undefined;
-  if (found === undefined) throw new RangeError(whyNoCache(model, dtype, cache));
-  return found;
-}
 
 function assertOptions(model: ModelConfig, options: ForwardOptions): void {
   const { batch, tokens, capacity, logits, sampling, from, residentLayers } = options;
@@ -74,73 +40,6 @@ function assertOptions(model: ModelConfig, options: ForwardOptions): void {
   if (wrong !== undefined) throw new RangeError(wrong[1]);
 }
 
-/** What the parts of a pass are made with. */
-function builder(model: ModelConfig, options: ForwardOptions) {
-  const { dtype, cache, batch, tokens, fused } = options;
-  const { hidden_size: hidden } = model;
-  const decoder = decoderOf(model);
-  const { nanoEpsilon } = decoder;
-  const M = batch * tokens;
-  const { tensors, dispatches, call } = collector(dtype, cachedIn(model, dtype, cache));
-  const vocabulary = vocabularyPieces(model, dtype, options.largestBinding);
-  // The residual goes back and forth between two tensors: no call reads and writes the same one.
-  let residual = 0;
-
-  const norm = (label: string, layer: number | null, weight: string, x: string, normed = "normed") =>
-    call(
-      label,
-      layer,
-      { kernel: "rms_norm", shape: { rows: M, columns: hidden, nanoEpsilon } },
-      { x, weight, normed },
-    );
-
-  return {
-    model,
-    options,
-    decoder,
-    M,
-    tensors,
-    dispatches,
-    call,
-    norm,
-    vocabulary,
-    pieces: Array.from({ length: vocabulary.pieces }, (_, piece) => piece),
-
-    linear(
-      label: string,
-      layer: number | null,
-      weights: string | BoundRows,
-      shape: { M: number; N: number; K: number },
-      input: string,
-      output: string | Bound,
-    ) {
-      if (shape.M <= MATVEC_MAX_M)
-        call(label, layer, { kernel: "matvec", shape }, { x: input, w: weights, y: output });
-      else call(label, layer, { kernel: "matmul", shape }, { a: input, b: weights, c: output });
-    },
-
-    /** Adds what a block has given, and norms the sum for the next one. */
-    connect(label: string, layer: number | null, weight: string, given: string) {
-      const [x, sum] = [`residual.${residual}`, `residual.${1 - residual}`];
-      residual = 1 - residual;
-      const shape = { rows: M, columns: hidden };
-      if (fused.addNorm) {
-        const operands = { x, y: given, weight, sum, normed: "normed" };
-        call(label, layer, { kernel: "add_rms_norm", shape: { ...shape, nanoEpsilon } }, operands);
-      } else {
-        call("residual", layer, { kernel: "add", shape }, { x, y: given, sum });
-        norm(label, layer, weight, sum);
-      }
-    },
-  };
-}
-
-type Builder = ReturnType<typeof builder>;
-
-/** The tensor with a layer's own weights of this name: layers may share them in turn. */
-const weightsAt = ({ options }: Builder, layer: number, name: string): string =>
-  `layers.${layer % options.residentLayers}.${name}`;
-
 /** From tokens to the residual stream. */
 function embedding({ model, options, decoder, M, call, vocabulary, pieces }: Builder): void {
   for (const piece of pieces) {
@@ -166,7 +65,7 @@ const beginsLegally = (row: number, columns: number, dtype: DType): boolean =>
 
 /** From the normed residual stream to what attention gives, in `delta`. */
 function attentionBlock(build: Builder, layer: number): void {
-  const { model, options, decoder, M, call, linear } = build;
+  const { model, options, decoder, M, call, linear, product } = build;
   const { batch, tokens: queries, capacity } = options;
   const {
     hidden_size: hidden,
@@ -188,17 +87,22 @@ function attentionBlock(build: Builder, layer: number): void {
     ["k_proj", queryRows, keyRows],
     ["v_proj", queryRows + keyRows, keyRows],
   ] as const;
-  if (!options.fused.qkv && M === 1 && parts.every(([, row]) => beginsLegally(row, hidden, options.dtype))) {
+  const whole = { N: queryRows + 2 * keyRows, K: hidden };
+  const apart =
+    !options.fused.qkv &&
+    M === 1 &&
+    rowPieces(whole, options.dtype, options.largestBinding).pieces === 1 &&
+    parts.every(([, row]) => beginsLegally(row, hidden, options.dtype));
+  if (apart) {
     const elementBytes = bitsOf[activationsOf[options.dtype]] / 8;
     for (const [label, row, N] of parts) {
       const weights = { tensor: at("qkv_proj"), row };
-      linear(label, layer, weights, { M, N, K: hidden }, "normed", {
+      product(label, layer, weights, { M, N, K: hidden }, "normed", {
         tensor: "qkv",
         offset: row * elementBytes,
       });
     }
-  } else
-    linear("qkv_proj", layer, at("qkv_proj"), { M, N: queryRows + 2 * keyRows, K: hidden }, "normed", "qkv");
+  } else linear("qkv_proj", layer, at("qkv_proj"), { M, ...whole }, "normed", "qkv");
   const turned = {
     qkv: "qkv",
     bias: decoder.qkvBias ? at("qkv_bias") : "no_bias",
@@ -216,8 +120,16 @@ function attentionBlock(build: Builder, layer: number): void {
   const window = Math.min(own ?? capacity, capacity);
   const shape = { batch, queries, keys: capacity, heads, kvHeads, headDim, window };
   const kernel = quantised ? "attention_q8_0" : "attention";
-  call("attention", layer, { kernel, shape }, { q: "q", ...cache, o: "attended" });
-  linear("o_proj", layer, at("o_proj"), { M, N: hidden, K: heads * headDim }, "attended", "delta");
+  const attended = { q: "q", ...cache, o: "attended" };
+  if (decoder.sinks)
+    call("attention", layer, { kernel: "sink_attention", shape }, { ...attended, sinks: at("sinks") });
+  else call("attention", layer, { kernel, shape }, attended);
+  const projected = decoder.biases ? "projected" : "delta";
+  linear("o_proj", layer, at("o_proj"), { M, N: hidden, K: heads * headDim }, "attended", projected);
+  if (decoder.biases) {
+    const operands = { x: projected, bias: at("o_bias"), sum: "delta" };
+    call("o_proj", layer, { kernel: "add_bias", shape: { rows: M, columns: hidden } }, operands);
+  }
 }
 
 /** From the normed residual stream to what the feed-forward layer gives, in `delta`. */
@@ -225,7 +137,8 @@ function feedForward(build: Builder, layer: number): void {
   const { model, options, decoder, M, call, linear } = build;
   const { hidden_size: hidden, intermediate_size: intermediate } = model;
   const gateUp = weightsAt(build, layer, "gate_up_proj");
-  if (options.fused.gateUp && M <= MATVEC_MAX_M && decoder.activation === "silu") {
+  const { pieces } = rowPieces({ N: 2 * intermediate, K: hidden }, options.dtype, options.largestBinding);
+  if (options.fused.gateUp && M <= MATVEC_MAX_M && decoder.activation === "silu" && pieces === 1) {
     const shape = { M, N: intermediate, K: hidden };
     call("gate_up_proj", layer, { kernel: "swiglu", shape }, { x: "normed", w: gateUp, y: "activated" });
   } else {
@@ -256,7 +169,8 @@ function decoderLayer(build: Builder, layer: number): void {
     connect("pre_feedforward_layernorm", layer, at("pre_feedforward_layernorm"), given);
   } else connect("post_attention_layernorm", layer, at("post_attention_layernorm"), given);
 
-  feedForward(build, layer);
+  if (decoder.experts) mixtureOfExperts(build, layer);
+  else feedForward(build, layer);
   if (decoder.postNorms)
     norm("post_feedforward_layernorm", layer, at("post_feedforward_layernorm"), "delta", given);
   if (layer + 1 < model.num_hidden_layers) {
@@ -285,7 +199,7 @@ function lastTokens({ model, options, M, tensors, dispatches }: Builder): void {
 
 /** From the last norm to logits, and to a token of each sequence. */
 function logits(build: Builder): void {
-  const { model, options, M, call, linear, vocabulary, pieces } = build;
+  const { model, options, M, call, product, vocabulary, pieces } = build;
   const { batch, dtype, sampling } = options;
   const rows = options.logits === "all" ? M : batch;
   if (rows < M) lastTokens(build);
@@ -295,7 +209,7 @@ function logits(build: Builder): void {
     const padded = Math.ceil(vocabulary.rows / 4) * 4;
     const offset = (piece * rows * padded * bitsOf[activationsOf[dtype]]) / 8;
     const shape = { M: rows, N: vocabulary.rows, K: model.hidden_size };
-    linear("lm_head", null, weights, shape, input, { tensor: "logits", offset });
+    product("lm_head", null, weights, shape, input, { tensor: "logits", offset });
   }
   if (sampling === null) return;
   const shape = { rows: batch, columns: model.vocab_size, block: vocabulary.rows };
@@ -312,8 +226,11 @@ function logits(build: Builder): void {
 /**
  * A pass of a model over `tokens` new tokens of each of `batch` sequences. Tensors are
  *
- *   embed_tokens.p, lm_head.p, layers.i.*_proj   matrices as `dtype` stores them; p counts pieces of the vocabulary
- *   layers.i.*norm, *bias, norm                  vectors; `no_bias` is zero
+ *   embed_tokens.p, lm_head.p, layers.i.*_proj   matrices as `dtype` stores them; p counts pieces of the vocabulary, and
+ *                                                of a layer's matrix where a binding does not hold it: layers.i.*_proj.p
+ *   layers.i.experts.*_proj.p                    the experts' matrices, in pieces of whole experts, one below the other
+ *   layers.i.router                              logits of experts, as floats
+ *   layers.i.*norm, *bias, *sinks, norm          vectors; `no_bias` is zero
  *   layers.i.k, layers.i.v                       the KV cache, (batch · kvHeads · capacity, head_dim), also where a
  *                                                layer's window is shorter
  *   layers.i.kv, layers.i.kv.scales              the same in q8_0: keys and behind them values, and a scale for each 32
@@ -321,6 +238,7 @@ function logits(build: Builder): void {
  *   angles, angles.local                         cosines and sines of every position
  *   position                                     where the first of the new tokens stands, in every sequence
  *   prompt, sampled                              tokens, sequence by sequence
+ *   chosen_experts, expert_weights               of each token: which experts, and how much they count
  *   logits                                       block by block of the vocabulary, each with all rows
  *
  * Attention is called with as many keys as the cache has room for: how many there are is the engine's to say, step by

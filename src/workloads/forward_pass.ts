@@ -15,7 +15,7 @@ export type Sampling =
 export interface Fusions {
   /** A residual connection and the norm after it. */
   readonly addNorm: boolean;
-  /** Gate, up and the activation between them, for few rows. */
+  /** Gate, up and the activation between them, for few rows: where that is SiLU, and the matrix in one piece. */
   readonly gateUp: boolean;
   /** The products that give queries, keys and values. They are taken apart for one row only, whose parts lie side by side. */
   readonly qkv: boolean;
@@ -46,7 +46,7 @@ export interface ForwardOptions {
   readonly fused: Fusions;
   /** Layers whose weights are in memory; the others take theirs in turn. All of them for a model that is whole. */
   readonly residentLayers: number;
-  /** Bytes that a binding holds at most: larger vocabularies come in pieces. */
+  /** Bytes that a binding holds at most: larger matrices come in pieces of some of their rows or experts. */
   readonly largestBinding: number;
 }
 
@@ -103,15 +103,19 @@ const ofCache: ReadonlySet<string> = new Set([
   "rope",
   "norm_rope",
   "attention",
+  "sink_attention",
   "rope_q8_0",
   "norm_rope_q8_0",
   "attention_q8_0",
 ]);
 
+/** Whether a tensor is a weight matrix, or its scales. */
+export const isMatrix = (name: string): boolean => /proj|embed_tokens|lm_head|router$/.test(name);
+
 export const forwardRole = (name: string): TensorRole => {
   if (/^layers\.\d+\.(k|v|kv|kv\.scales)$/.test(name)) return "cache";
-  if (/proj|embed_tokens|lm_head/.test(name)) return "matrix";
-  if (/norm$|bias$|norms$/.test(name) && name !== "normed") return "vector";
+  if (isMatrix(name)) return "matrix";
+  if (/norm$|bias$|norms$|sinks$/.test(name) && name !== "normed") return "vector";
   if (/^(angles(\.local)?|last\..*)$/.test(name)) return "table";
   return ["position", "prompt", "sampled"].includes(name) ? "state" : "activations";
 };
@@ -129,15 +133,19 @@ export function collectorOf<Role>(dtype: DType, stored: DType, roleOf: (name: st
   return {
     tensors,
     dispatches,
-    /** A call whose operands, in order, are these tensors; scales of weights are named after them. */
+    /**
+     * A call whose operands, in order, are these tensors; scales of weights are named after them. `as` is what it is
+     * computed in where that is another type.
+     */
     call(
       label: string,
       layer: number | null,
       call: Call,
       names: Readonly<Record<string, string | Bound | BoundRows>>,
+      as: DType = dtype,
     ): void {
       const kernel = kernelOf(call.kernel);
-      const type = ofCache.has(call.kernel) ? stored : dtype;
+      const type = ofCache.has(call.kernel) ? stored : as;
       const binds: Record<string, Bound> = {};
       let weights: { tensor: string; row: number } | undefined;
       for (const operand of kernel.operands(call.shape as AnyShape, type)) {

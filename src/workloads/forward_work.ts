@@ -1,9 +1,9 @@
 // What a forward pass has to move and compute, by what it is for.
 
 import { type Call, isAttention, kernelOf, workOf } from "../kernels";
-import { weightBytes } from "../kernels/elements";
+import { type DType, weightBytes } from "../kernels/elements";
 import { trafficOf } from "../kernels/kernel";
-import type { ForwardPass } from "./forward_pass";
+import { type ForwardPass, isMatrix } from "./forward_pass";
 import { layerParameters, type ModelConfig } from "./model";
 
 /** FLOP, and bytes that cross the memory bus: weights, the KV cache, and what passes from call to call. */
@@ -33,13 +33,12 @@ export function forwardWork({ dispatches, options }: ForwardPass, position: numb
     const work = workOf(call, dtype);
     flops += work.flops;
     let rest = work.bytes;
-    for (const operand of kernelOf(call.kernel).operands(call.shape, dtype)) {
-      // Rows that were looked up, not the whole table: the call's own bytes have them.
-      const lookedUp = call.kernel === "embed" ? { ...operand, rows: call.shape.tokens } : operand;
-      const isMatrix =
-        operand.role === "weights" &&
-        /embed_tokens|proj|lm_head/.test(binds[operand.name]?.tensor ?? dispatch.label);
-      if (isMatrix) {
+    const kernel = kernelOf(call.kernel);
+    for (const operand of kernel.operands(call.shape, dtype)) {
+      // Rows that were looked up, or experts that were woken, not all there are: the call's own bytes have them.
+      const rows = kernel.rowsRead?.(call.shape) ?? operand.rows;
+      const lookedUp = { ...operand, rows };
+      if (operand.role === "weights" && isMatrix(binds[operand.name]?.tensor ?? dispatch.label)) {
         weights += trafficOf(lookedUp);
         rest -= trafficOf(lookedUp);
       } else if (operand.role === "kv-cache") {
@@ -52,14 +51,26 @@ export function forwardWork({ dispatches, options }: ForwardPass, position: numb
   return { flops, weights, cache, activations };
 }
 
-/** How many layers' weights fit into so many bytes beside the vocabulary's, one at least and no more than there are. */
-export function layersWithin(
-  model: ModelConfig,
-  dtype: ForwardPass["options"]["dtype"],
-  bytes: number,
-): number {
+/** Bytes of the vocabulary's weights and those of so many layers. */
+function residentBytes(model: ModelConfig, dtype: DType, layers: number): number {
   const tables = model.tie_word_embeddings ? 1 : 2;
-  const vocabulary = tables * model.vocab_size * model.hidden_size * weightBytes[dtype];
-  const layers = Math.floor((bytes - vocabulary) / (layerParameters(model) * weightBytes[dtype]));
+  const vocabulary = tables * model.vocab_size * model.hidden_size;
+  return (vocabulary + layers * layerParameters(model)) * weightBytes[dtype];
+}
+
+/** How many layers' weights fit into so many bytes beside the vocabulary's, one at least and no more than there are. */
+export function layersWithin(model: ModelConfig, dtype: DType, bytes: number): number {
+  const [none, one] = [0, 1].map((layers) => residentBytes(model, dtype, layers)) as [number, number];
+  const layers = Math.floor((bytes - none) / (one - none));
   return Math.min(model.num_hidden_layers, Math.max(1, layers));
+}
+
+/** Why one of a model's layers is too much for so many bytes of weights, or undefined. */
+export function whyTooLarge(model: ModelConfig, dtype: DType, memory: number): string | undefined {
+  const mebibytes = (bytes: number) => Math.ceil(bytes / 2 ** 20);
+  const layer = layerParameters(model) * weightBytes[dtype];
+  return layer <= memory
+    ? undefined
+    : `one layer takes ${mebibytes(layer)} MiB in ${dtype}, and weights may take ${Math.floor(memory / 2 ** 20)}: ` +
+        `memory=${mebibytes(residentBytes(model, dtype, 1))}MiB would do`;
 }

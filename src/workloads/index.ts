@@ -1,6 +1,6 @@
 export { decode, decodeId } from "./decode";
 export { type Decoder, decoderOf, layerWindow, whyNoCache, whyNoForward } from "./decoder";
-export { forward, vocabularyPieces } from "./forward";
+export { forward } from "./forward";
 export {
   allFused,
   type Bound,
@@ -14,11 +14,12 @@ export {
   type Tensor,
   type TensorRole,
 } from "./forward_pass";
-export { type ForwardWork, forwardWork, layersWithin } from "./forward_work";
+export { type ForwardWork, forwardWork, layersWithin, whyTooLarge } from "./forward_work";
 export { kvCacheBytes } from "./kv_cache";
+export { expertPieces, rowPieces, vocabularyPieces } from "./matrix_pieces";
 export * from "./model";
 export { prefill, prefillId } from "./prefill";
-export { inverseFrequencies, localFrequencies, ropeAngles } from "./rope_angles";
+export { inverseFrequencies, localFrequencies, ropeAngles, ropeLength } from "./rope_angles";
 export { gradientOf, trainedTensors, training } from "./training";
 export * from "./training_pass";
 export { trainingWork } from "./training_work";

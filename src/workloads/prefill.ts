@@ -1,3 +1,4 @@
+import { expertCall } from "./expert_call";
 import { attentionLayers, linears, type ModelConfig } from "./model";
 import type { Step, Workload } from "./workload";
 
@@ -12,7 +13,10 @@ export const prefillId = (tokens: number, depth: number): string =>
  */
 export function prefill(id: string, model: ModelConfig, tokens: number, depth: number): Workload {
   const keys = depth + tokens;
-  const [qkv, ...others] = linears(model).map(({ label, N, K, count }): Step => {
+  const [qkv, ...others] = linears(model).map((linear): Step => {
+    const { label, N, K, count } = linear;
+    const experts = expertCall(model, linear, tokens);
+    if (experts !== undefined) return { label, count: model.num_hidden_layers, call: experts };
     if (label === "lm_head") return { label, count, call: { kernel: "matvec", shape: { M: 1, N, K } } };
     return { label, count, call: { kernel: "matmul", shape: { M: tokens, N, K } } };
   });

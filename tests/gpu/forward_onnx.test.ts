@@ -46,6 +46,8 @@ test.each<[string, ModelConfig, DType, number]>([
   ["Qwen2, with a bias", tinyModels.qwen2, "f32", 1e-4],
   ["Qwen3, with normed heads", tinyModels.qwen3, "f32", 1e-4],
   ["Gemma 3, with norms around its blocks", { ...tinyModels.gemma3, sliding_window: 24 }, "f32", 1e-4],
+  ["Qwen3, a mixture of experts", tinyModels.qwen3_moe, "f32", 1e-4],
+  ["gpt-oss", { ...tinyModels.gpt_oss, sliding_window: 24 }, "f32", 1e-4],
   // Our cache is f16 then, theirs f32.
   ["Qwen3 in four bits", tinyModels.qwen3, "q4_0", 5e-3],
 ])("%s", async (name, model, dtype, tolerance) => {

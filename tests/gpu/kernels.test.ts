@@ -100,6 +100,33 @@ const cachedRotations = [
   rotated([2, 1, 4, 1, 256, 3]),
 ];
 
+/** tokens, chosen, sharing, experts, held, until, woken, N, K. */
+const experts = (shape: [number, number, number, number, number, number, number, number, number]) => {
+  const [tokens, chosen, sharing, experts, held, until, woken, N, K] = shape;
+  return { tokens, chosen, sharing, experts, held, until, woken, N, K };
+};
+
+/** Of one token and of some, of all experts and of a piece of them, rows shared and not. */
+const fewTokens = [
+  experts([1, 1, 1, 1, 1, 1, 1, 1, 1]),
+  experts([1, 4, 4, 4, 4, 4, 4, 131, 67]),
+  experts([3, 2, 2, 5, 5, 5, 4, 31, 37]),
+  experts([5, 3, 1, 7, 3, 5, 6, 67, 101]),
+  experts([1, 8, 8, 8, 8, 8, 8, 33, 96]),
+  experts([7, 3, 1, 11, 4, 11, 9, 67, 352]),
+];
+
+const manyTokens = [
+  experts([1, 1, 1, 1, 1, 1, 1, 1, 1]),
+  experts([70, 3, 3, 7, 7, 7, 7, 41, 43]),
+  experts([37, 2, 1, 13, 5, 9, 13, 129, 68]),
+  // Far more experts than rows of some.
+  experts([19, 4, 4, 67, 67, 67, 46, 65, 36]),
+  experts([1, 1, 1, 1, 1, 1, 1, 1, 32]),
+  experts([70, 3, 3, 7, 7, 7, 7, 41, 96]),
+  experts([131, 2, 1, 9, 4, 7, 9, 67, 224]),
+];
+
 /** One, primes, one row, not a multiple of any tile, long K. */
 const shapes: Record<KernelName, readonly AnyShape[]> = {
   matmul: [
@@ -144,6 +171,13 @@ const shapes: Record<KernelName, readonly AnyShape[]> = {
   ],
   // More of them in attention.test.ts.
   attention_q8_0: [heads([3, 2, 67, 6, 2, 32, 33])],
+  sink_attention: [
+    heads([1, 1, 1, 1, 1, 4, 1]),
+    heads([1, 1, 131, 4, 2, 64, 131]),
+    heads([3, 1, 67, 6, 2, 20, 67]),
+    heads([1, 67, 67, 6, 2, 64, 67]),
+    heads([2, 5, 131, 8, 1, 64, 33]),
+  ],
   embed: embeddings,
   scaled_embed: embeddings,
   rms_norm: [
@@ -168,6 +202,40 @@ const shapes: Record<KernelName, readonly AnyShape[]> = {
     { rows: 1, columns: 1 },
     { rows: 3, columns: 67 },
     { rows: 130, columns: 20 },
+  ],
+  add_bias: [
+    { rows: 1, columns: 1 },
+    { rows: 3, columns: 67 },
+    { rows: 130, columns: 20 },
+  ],
+  join: [
+    { rows: 1, columns: 1, block: 4 },
+    { rows: 3, columns: 301, block: 128 },
+    { rows: 70, columns: 67, block: 20 },
+  ],
+  route: [
+    { tokens: 1, experts: 1, chosen: 1 },
+    { tokens: 3, experts: 128, chosen: 8 },
+    { tokens: 131, experts: 67, chosen: 5 },
+    { tokens: 2, experts: 7, chosen: 7 },
+  ],
+  expert_matvec: fewTokens,
+  expert_swiglu: fewTokens,
+  expert_matmul: manyTokens,
+  clamped_swiglu: [
+    { tokens: 1, chosen: 1, experts: 1, columns: 4, milliLimit: 7000 },
+    { tokens: 3, chosen: 3, experts: 5, columns: 68, milliLimit: 300 },
+    { tokens: 70, chosen: 4, experts: 32, columns: 20, milliLimit: 100 },
+  ],
+  combine: [
+    { tokens: 1, chosen: 1, columns: 1 },
+    { tokens: 3, chosen: 5, columns: 67 },
+    { tokens: 70, chosen: 8, columns: 20 },
+  ],
+  biased_combine: [
+    { tokens: 1, chosen: 1, columns: 1, experts: 1 },
+    { tokens: 3, chosen: 5, columns: 67, experts: 7 },
+    { tokens: 70, chosen: 8, columns: 20, experts: 32 },
   ],
   argmax: [
     { rows: 1, columns: 1, block: 1 },
@@ -237,9 +305,9 @@ const shapes: Record<KernelName, readonly AnyShape[]> = {
   ],
   copy: [{ words: 1 }, { words: 67 }, { words: 8209 }],
   fill: [
-    { words: 1, seed: 1 },
-    { words: 67, seed: 2 },
-    { words: 70_001, seed: 3 },
+    { words: 1, seed: 1, shrink: 1 },
+    { words: 67, seed: 2, shrink: 64 },
+    { words: 70_001, seed: 3, shrink: 1 },
   ],
   empty: [{ mark: 7 }],
 };

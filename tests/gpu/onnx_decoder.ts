@@ -4,7 +4,7 @@
 import { BLOCK, type DType } from "../../src/kernels/elements";
 import type { Matrix } from "../../src/kernels/kernel";
 import { encodeModel, type Initializer, type Node, type Value } from "../../src/peers/onnx_model";
-import { inverseFrequencies, localFrequencies, type ModelConfig } from "../../src/workloads";
+import { inverseFrequencies, localFrequencies, type ModelConfig, ropeLength } from "../../src/workloads";
 
 const f32 = (name: string, dims: readonly number[]): Value => ({ name, type: "float32", dims });
 
@@ -74,21 +74,76 @@ export function onnxDecoder(
       epsilon: { float: model.rms_norm_eps ?? 0 },
     });
 
+  /** x and a part of a vector, or of a row of a matrix of biases. */
+  const biased = (x: string, label: string, name: string, first: number, size: number, row = 0): string =>
+    run("Add", [x, constant(label, [size], (i) => weight(name)(row, first + i))]);
+
+  /** Every expert for every token, and then as much of each as counts: the reverse of how it is done here. */
+  const mixture = (name: (of: string) => string, x: string): string => {
+    const experts = model.num_experts ?? model.num_local_experts ?? 0;
+    const wide = model.moe_intermediate_size ?? inner;
+    const gptOss = model.model_type === "gpt_oss";
+    const router = weight(name("router"));
+    const transposed = constant(name("router"), [hidden, experts], (i) =>
+      router(i % experts, Math.floor(i / experts)),
+    );
+    let logits = run("MatMul", [x, transposed]);
+    if (gptOss) logits = biased(logits, name("router bias"), name("router_bias"), 0, experts);
+    const chosen = whole(name("chosen"), [model.num_experts_per_tok ?? 0]);
+    const best = run("TopK", [logits, chosen], {}, "", [name("best numbers")]);
+    const least = run("ReduceMin", [best], { axes: { whole: [2] } });
+    const none = constant(name("nothing"), [1], () => -1e9);
+    const shares = run("Softmax", [run("Where", [run("GreaterOrEqual", [logits, least]), logits, none])]);
+
+    let sum = "";
+    for (let expert = 0; expert < experts; expert++) {
+      const of = (part: string) => name(`expert ${expert} ${part}`);
+      const halves = [0, 1].map((side) => {
+        const label = of(side === 0 ? "gate" : "up");
+        const first = (2 * expert + side) * wide;
+        const y = product(label, name("experts.gate_up_proj.0"), x, first, wide, hidden);
+        return gptOss
+          ? biased(y, `${label} bias`, name("experts.gate_up_bias"), side * wide, wide, expert)
+          : y;
+      }) as [string, string];
+      let [gate, up] = halves;
+      let steep = gate;
+      if (gptOss) {
+        const [low, high] = [-1, 1].map((sign) =>
+          constant(of(`limit ${sign}`), [], () => sign * (model.swiglu_limit ?? 0)),
+        ) as [string, string];
+        gate = run("Clip", [gate, "", high]);
+        up = run("Add", [run("Clip", [up, low, high]), constant(of("one"), [1], () => 1)]);
+        steep = run("Mul", [gate, constant(of("alpha"), [1], () => 1.702)]);
+      }
+      const activated = run("Mul", [run("Mul", [gate, run("Sigmoid", [steep])]), up]);
+      let given = product(of("down"), name("experts.down_proj.0"), activated, expert * hidden, hidden, wide);
+      if (gptOss) given = biased(given, of("down bias"), name("experts.down_bias"), 0, hidden, expert);
+      const share = run("Gather", [shares, whole(of("number"), [expert])], { axis: 2 });
+      const counted = run("Mul", [given, share]);
+      sum = sum === "" ? counted : run("Add", [sum, counted]);
+    }
+    return sum;
+  };
+
   const half = headDim / 2;
+  const length = ropeLength(model);
   const angles = (kind: string, frequencies: readonly number[]) => {
     const angle = (i: number) => Math.floor(i / half) * frequencies[i % half]!;
-    constant(`${kind}cosines`, [count, half], (i) => Math.cos(angle(i)));
-    constant(`${kind}sines`, [count, half], (i) => Math.sin(angle(i)));
+    constant(`${kind}cosines`, [count, half], (i) => length * Math.cos(angle(i)));
+    constant(`${kind}sines`, [count, half], (i) => length * Math.sin(angle(i)));
   };
   angles("", inverseFrequencies(model));
   const gemma = model.model_type === "gemma3_text";
+  const gptOss = model.model_type === "gpt_oss";
+  const qkNorm = model.model_type.startsWith("qwen3") || gemma;
   if (gemma) angles("local ", localFrequencies(model));
   whole(
     "positions",
     Array.from({ length: count }, (_, i) => i),
     [1, count],
   );
-  if (model.model_type === "qwen3" || gemma) {
+  if (qkNorm) {
     whole("heads apart", [count * heads, headDim]);
     whole("kv heads apart", [count * kvHeads, headDim]);
     whole("heads together", [1, count, heads * headDim]);
@@ -110,13 +165,10 @@ export function onnxDecoder(
     const projected = (part: "q" | "k" | "v"): string => {
       const [first, count_] = parts[part].map((number) => number * headDim) as [number, number];
       let x = product(name(part), name("qkv_proj"), input, first, count_, hidden);
-      if (model.model_type === "qwen2")
-        x = run("Add", [
-          x,
-          constant(name(`${part} bias`), [count_], (i) => weight(name("qkv_bias"))(0, first + i)),
-        ]);
+      if (model.model_type === "qwen2" || gptOss)
+        x = biased(x, name(`${part} bias`), name("qkv_bias"), first, count_);
       if (part === "v") return x;
-      if (model.model_type === "qwen3" || gemma) {
+      if (qkNorm) {
         const shape = part === "q" ? "heads" : "kv heads";
         x = run("Reshape", [x, `${shape} apart`]);
         x = norm(name(`${part} norm`), x, name("qk_norms"), headDim, part === "q" ? 0 : 1);
@@ -124,14 +176,19 @@ export function onnxDecoder(
       }
       return run("RotaryEmbedding", [x, "positions", `${kind}cosines`, `${kind}sines`], {}, "com.microsoft");
     };
+    const sinks = () => constant(name("sinks"), [heads], (i) => weight(name("sinks"))(0, i));
     const attended = run(
       "GroupQueryAttention",
-      [projected("q"), projected("k"), projected("v"), "past_key", "past_value", "seqlens_k", "total"],
+      [
+        ...[projected("q"), projected("k"), projected("v"), "past_key", "past_value", "seqlens_k", "total"],
+        ...(gptOss ? ["", "", "", "", sinks()] : []),
+      ],
       { num_heads: heads, kv_num_heads: kvHeads },
       "com.microsoft",
       [`present_key_${layer}`, `present_value_${layer}`],
     );
     let back = product(name("o"), name("o_proj"), attended, 0, hidden, heads * headDim);
+    if (gptOss) back = biased(back, name("o bias"), name("o_bias"), 0, hidden);
     if (gemma) back = norm(name("norm after 1"), back, name("post_attention_layernorm"), hidden);
     state = run("Add", [state, back]);
     const middle = norm(
@@ -140,6 +197,10 @@ export function onnxDecoder(
       name(gemma ? "pre_feedforward_layernorm" : "post_attention_layernorm"),
       hidden,
     );
+    if (model.num_experts_per_tok !== undefined) {
+      state = run("Add", [state, mixture(name, middle)]);
+      continue;
+    }
     const gate = product(name("gate"), name("gate_up_proj"), middle, 0, inner, hidden);
     const up = product(name("up"), name("gate_up_proj"), middle, inner, inner, hidden);
     const gating = gemma

@@ -100,7 +100,7 @@ function afterStoring(
 
 const prompt = [5, 91, 17, 200, 33, 250, 8, 8, 121, 64, 2];
 
-async function logitsFromFiles(files: WeightFiles, dtype: DType) {
+async function logitsFromFiles(files: WeightFiles, dtype: DType, largestBinding = 2 ** 27) {
   const checkpoint = await openCheckpoint(files);
   const { model } = checkpoint;
   const options = {
@@ -114,7 +114,7 @@ async function logitsFromFiles(files: WeightFiles, dtype: DType) {
     from: "prompt",
     fused: allFused,
     residentLayers: model.num_hidden_layers,
-    largestBinding: 2 ** 27,
+    largestBinding,
   } as const;
   const plan = planForward(gpu(), [forward(model, options)], { steps: 0 });
   const ready = await prepareForward(
@@ -128,7 +128,7 @@ async function logitsFromFiles(files: WeightFiles, dtype: DType) {
   gpu().device.queue.submit([encoder.finish()]);
   const logits = await ready.readLogits(prompt.length);
   ready.destroy();
-  return { logits, options };
+  return { logits, options, tensors: plan.buffers.map(({ name }) => name) };
 }
 
 /** A config.json as Hugging Face writes it; what it leaves out has to be known. */
@@ -139,7 +139,12 @@ const configOf = ({ _name_or_path: _, hidden_act, ...model }: ModelConfig) => ({
 
 const TOLERANCE: Readonly<Record<DType, number>> = { f32: 1e-4, f16: 2e-2, q8_0: 2e-2, q4_0: 2e-2 };
 
-describe.each(Object.entries(tinyModels) as [string, ModelConfig][])("%s", (_name, model) => {
+/** Mixtures of experts are not read from files yet. */
+const readable = (Object.entries(tinyModels) as [string, ModelConfig][]).filter(
+  ([, { model_type: type }]) => type !== "qwen3_moe" && type !== "gpt_oss",
+);
+
+describe.each(readable)("%s", (_name, model) => {
   const weight = randomWeights(model);
   const tensors = huggingFaceTensors(model, weight);
 
@@ -167,6 +172,19 @@ describe.each(Object.entries(tinyModels) as [string, ModelConfig][])("%s", (_nam
     console.log(`${what}: ${error.toExponential(1)} from float64`);
     expect(error).toBeLessThan(TOLERANCE[dtype]);
   });
+});
+
+test("matrices that no binding holds come in pieces of the same numbers", async () => {
+  const model = tinyModels.llama;
+  const tensors = huggingFaceTensors(model, randomWeights(model));
+  const files = filesOf({
+    "model.safetensors": safetensorsOf(tensors, "F32"),
+    "config.json": configOf(model),
+  });
+  const whole = await logitsFromFiles(files, "f32");
+  const inPieces = await logitsFromFiles(files, "f32", 2 ** 14);
+  expect(inPieces.tensors).toContain("layers.1.gate_up_proj.1");
+  expect(worstError(inPieces.logits, whole.logits)).toBeLessThan(TOLERANCE.f32);
 });
 
 test("a prompt of several chunks is followed by what float64 finds most likely", async () => {

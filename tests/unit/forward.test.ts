@@ -1,7 +1,9 @@
 import * as v from "valibot";
 import { describe, expect, test } from "vitest";
+import { type Call, workOf } from "../../src/kernels";
 import { type CacheType, dtypes } from "../../src/kernels/elements";
 import {
+  activeParameters,
   allFused,
   decode,
   decoderOf,
@@ -13,6 +15,7 @@ import {
   layerWindow,
   linears,
   type ModelConfig,
+  mixtureOf,
   modelConfig,
   modelConfigSchema,
   modelIds,
@@ -106,6 +109,8 @@ describe("models that the forward pass computes", () => {
     ["rms_norm_eps", 0],
     ["rms_norm_eps", Number.NaN],
     ["rope_scaling", { ...llama.rope_scaling, rope_type: "yarn" }],
+    ["rope_scaling", { ...modelConfig("gpt-oss-20b").rope_scaling, beta_slow: 64 }],
+    ["num_experts_per_tok", 2],
     ["rope_scaling", { ...llama.rope_scaling, low_freq_factor: 9 }],
     ["rope_scaling", { factor: 8 }],
   ])("are not those whose %s is %j", (field, value) => {
@@ -211,7 +216,38 @@ describe("a pass", () => {
       };
       expect(products({})).toEqual(expected(decode(id, model, 1, 0, 1).steps));
       expect(products({ tokens: 64, from: "prompt" })).toEqual(expected(prefill(id, model, 64, 0).steps));
-      expect(linears(model)).toHaveLength(5);
+      expect(linears(model)).toHaveLength(mixtureOf(model) === undefined ? 5 : 6);
+    }
+  });
+
+  test("of experts does their workload's work, in however many pieces they come", () => {
+    const of = (dispatches: readonly { call: Call }[]) =>
+      dispatches.flatMap(({ call }) => (call.kernel.startsWith("expert") ? [workOf(call, "f32").flops] : []));
+    const sum = (list: readonly number[]) => list.reduce((a, b) => a + b, 0);
+    for (const id of ["qwen3-30b-a3b", "gpt-oss-20b"] as const) {
+      const model = modelConfig(id);
+      const workload = sum(
+        decode(id, model, 1, 0, 4).steps.flatMap(({ call, count }) =>
+          call.kernel.startsWith("expert") ? [count * workOf(call, "f32").flops] : [],
+        ),
+      );
+      for (const largestBinding of [2 ** 40, 2 ** 28]) {
+        const made = forward(model, {
+          ...options,
+          batch: 4,
+          residentLayers: 1,
+          largestBinding,
+        });
+        expect(sum(of(made.dispatches)) / workload).toBeCloseTo(1, 6);
+        for (const tensor of made.tensors.filter(({ role }) => role === "matrix"))
+          expect(tensor.bytes).toBeLessThanOrEqual(largestBinding);
+        // Only what is woken counts, and only what is chosen for one token.
+        const { weights } = forwardWork(made, 0);
+        const one = forwardWork(forward(model, { ...options, residentLayers: 1, largestBinding }), 0).weights;
+        expect(one / (4 * (activeParameters(model) + model.hidden_size))).toBeCloseTo(1, 3);
+        expect(weights).toBeGreaterThan(2 * one);
+        expect(weights).toBeLessThan(4 * one);
+      }
     }
   });
 
@@ -296,7 +332,9 @@ describe("a pass", () => {
     expect(whyNoCache(odd, "f16", "q8_0")).toMatch(/head_dim 80 is no multiple/);
     expect(() => pass(odd, { cache: "q8_0" })).toThrow(/head_dim 80 is no multiple/);
     expect(whyNoCache(odd, "f16", "f16")).toBeUndefined();
-    for (const id of modelIds) expect(whyNoCache(modelConfig(id), "q4_0", "q8_0"), id).toBeUndefined();
+    const sunk = modelIds.filter((id) => whyNoCache(modelConfig(id), "q4_0", "q8_0") !== undefined);
+    expect(sunk).toEqual(["gpt-oss-20b"]);
+    expect(whyNoCache(modelConfig("gpt-oss-20b"), "q4_0", "q8_0")).toMatch(/sinks/);
   });
 
   test("has weights of each resident layer only, and a cache for every layer", () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { modelOfConfig } from "../../src/weight_files/hf_config";
-import { type ModelConfig, modelConfig, modelIds } from "../../src/workloads";
+import { type ModelConfig, type ModelId, modelConfig, modelIds } from "../../src/workloads";
 
 const llama = {
   model_type: "llama",
@@ -14,15 +14,24 @@ const llama = {
 };
 const read = (config: unknown) => modelOfConfig("config.json", "tiny", config);
 
-test.each(modelIds)("%s: what decides shapes and arithmetic is read as the models here have it", (id) => {
-  const known: ModelConfig = modelConfig(id);
-  // Mistral's later models have no window, and say so.
-  const config = { sliding_window: null, ...known, _name_or_path: "somewhere" };
-  const { attention_bias: bias = false, ...wanted } = { ...known, _name_or_path: "tiny" };
-  const { attention_bias = false, ...found } = read(config);
-  expect(found).toEqual(wanted);
-  expect(attention_bias).toBe(bias);
+const isMixture = (id: ModelId) => /^(qwen3_moe|gpt_oss)$/.test(modelConfig(id).model_type);
+
+test.each(modelIds.filter(isMixture))("%s: a mixture of experts is not read from files yet", (id) => {
+  expect(() => read(modelConfig(id))).toThrow(/model_type "(qwen3_moe|gpt_oss)" is not known: llama, /);
 });
+
+test.each(modelIds.filter((id) => !isMixture(id)))(
+  "%s: what decides shapes and arithmetic is read as the models here have it",
+  (id) => {
+    const known: ModelConfig = modelConfig(id);
+    // Mistral's later models have no window, and say so.
+    const config = { sliding_window: null, ...known, _name_or_path: "somewhere" };
+    const { attention_bias: bias = false, ...wanted } = { ...known, _name_or_path: "tiny" };
+    const { attention_bias = false, ...found } = read(config);
+    expect(found).toEqual(wanted);
+    expect(attention_bias).toBe(bias);
+  },
+);
 
 describe("what a config leaves out is what transformers takes", () => {
   test("of a Llama", () => {

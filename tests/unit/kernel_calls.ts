@@ -33,6 +33,31 @@ export const calls: Call[] = [
   { kernel: "silu_mul", shape: { rows: 3, columns: 20 } },
   { kernel: "gelu_mul", shape: { rows: 3, columns: 20 } },
   { kernel: "add", shape: { rows: 3, columns: 20 } },
+  {
+    kernel: "sink_attention",
+    shape: { batch: 2, queries: 3, keys: 5, heads: 4, kvHeads: 2, headDim: 8, window: 5 },
+  },
+  { kernel: "add_bias", shape: { rows: 3, columns: 20 } },
+  { kernel: "join", shape: { rows: 3, columns: 20, block: 12 } },
+  { kernel: "route", shape: { tokens: 3, experts: 7, chosen: 2 } },
+  {
+    kernel: "expert_matvec",
+    shape: { tokens: 3, chosen: 2, sharing: 2, experts: 6, held: 3, until: 5, woken: 4, N: 7, K: 20 },
+  },
+  {
+    kernel: "expert_swiglu",
+    shape: { tokens: 3, chosen: 2, sharing: 2, experts: 6, held: 3, until: 5, woken: 4, N: 7, K: 20 },
+  },
+  {
+    kernel: "expert_matmul",
+    shape: { tokens: 30, chosen: 2, sharing: 1, experts: 6, held: 3, until: 5, woken: 6, N: 7, K: 20 },
+  },
+  {
+    kernel: "clamped_swiglu",
+    shape: { tokens: 3, chosen: 2, experts: 4, columns: 20, milliLimit: 7000 },
+  },
+  { kernel: "combine", shape: { tokens: 3, chosen: 2, columns: 20 } },
+  { kernel: "biased_combine", shape: { tokens: 3, chosen: 2, columns: 20, experts: 4 } },
   { kernel: "argmax", shape: { rows: 3, columns: 7, block: 4 } },
   { kernel: "sample", shape: { rows: 3, columns: 7, block: 4, milliTemperature: 700, seed: 5 } },
   { kernel: "cross_entropy", shape: { rows: 3, columns: 7 } },
@@ -60,7 +85,7 @@ export const calls: Call[] = [
   { kernel: "mma", shape: { subgroups: 3, chains: 4, steps: 16, M: 8, N: 16, K: 8 } },
   { kernel: "reread", shape: { groups: 5, words: 3, slices: 2 } },
   { kernel: "copy", shape: { words: 5 } },
-  { kernel: "fill", shape: { words: 5, seed: 9 } },
+  { kernel: "fill", shape: { words: 5, seed: 9, shrink: 1 } },
   { kernel: "empty", shape: { mark: 7 } },
 ];
 export const callOf = (name: KernelName) => calls.find(({ kernel }) => kernel === name)!;

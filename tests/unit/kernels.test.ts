@@ -41,6 +41,19 @@ describe("work, by hand", () => {
     [callOf("silu_mul"), 4 * 3 * 20, 4 * 3 * 3 * 20],
     [callOf("gelu_mul"), 9 * 3 * 20, 4 * 3 * 3 * 20],
     [callOf("add"), 3 * 20, 4 * 3 * 3 * 20],
+    // As attention, and a sink for each of four heads.
+    [callOf("sink_attention"), 2 * 4 * 12 * 8 * 4, 4 * (2 * 8 * (2 * 3 * 4 + 2 * 5 * 2) + 4)],
+    [callOf("add_bias"), 3 * 20, 4 * (2 * 3 * 20 + 20)],
+    [callOf("join"), 0, 4 * 2 * 3 * 20],
+    [callOf("route"), 3 * (2 * 7 + 3 * 2), 4 * (3 * 7 + 7 + 2 * 3 * 2)],
+    // Half of six experts are here: three of six pairs meet them, and two of the four that are woken are among them.
+    [callOf("expert_matvec"), 2 * 3 * 7 * 20, 4 * (3 * 20 + 6 + 2 * 7 * 20 + 3 * 7)],
+    [callOf("expert_swiglu"), 2 * 2 * 3 * 7 * 20, 4 * (3 * 20 + 6 + 2 * 2 * 7 * 20 + 3 * 7)],
+    [callOf("expert_matmul"), 2 * 30 * 7 * 20, 4 * (60 * 20 + 60 + 3 * 7 * 20 + 30 * 7)],
+    // The biases of four experts for six pairs.
+    [callOf("clamped_swiglu"), 11 * 6 * 20, 4 * (6 * 40 + 6 + 4 * 40 + 6 * 20)],
+    [callOf("combine"), 2 * 6 * 20, 4 * (6 * 20 + 6 + 3 * 20)],
+    [callOf("biased_combine"), 3 * 6 * 20, 4 * (6 * 20 + 6 + 6 + 4 * 20 + 3 * 20)],
     [callOf("argmax"), 3 * 7, 4 * (3 * 7 + 3)],
     [callOf("sample"), 3 * 3 * 7, 4 * (3 * 7 + 1 + 3)],
     [callOf("cross_entropy"), 4 * 3 * 7, 4 * (3 * 7 + 3 + 3 * 2)],
@@ -88,6 +101,14 @@ describe("work, by hand", () => {
           scaled_embed: (wide + 4 * 3) / 2,
           rope: (wide + 4 * (3 * 8 + 1)) / 2,
           norm_rope: (wide + 4 * (3 * 8 + 1)) / 2,
+          // Nor are experts' numbers and what they count.
+          route: (wide + 4 * 12) / 2,
+          expert_matvec: (wide + 4 * 6) / 2,
+          expert_swiglu: (wide + 4 * 6) / 2,
+          expert_matmul: (wide + 4 * 60) / 2,
+          clamped_swiglu: (wide + 4 * 6) / 2,
+          combine: (wide + 4 * 6) / 2,
+          biased_combine: (wide + 4 * 12) / 2,
           // Nor is a cache in q8_0.
           attention_q8_0: (wide + 2 * 2 * 5 * 2 * 68) / 2,
           rope_q8_0: (wide + 4 * (3 * 32 + 1) + 6 * 2 * 2 * 34) / 2,

@@ -497,7 +497,7 @@ describe("whatever is accepted can be reported", () => {
     "fma:64x4x8",
     "read:4x64",
     "copy:64",
-    "fill:64x1",
+    "fill:64x1x1",
     "empty:1",
   ])("a single call of %s", (call) => {
     const result = resultOf({ words: `dtype=f32 kernel=${call}`, samples: () => [2e-6, 2e-6, 2e-6] });

@@ -99,6 +99,8 @@ test("says by name what cannot be trained", () => {
   expect(reasons).toEqual([
     "qwen3-8b: qwen3 cannot be trained here: norms of queries and keys have no backward pass",
     "gemma-3-1b: gemma3_text cannot be trained here: norms behind its blocks have no backward pass",
+    "qwen3-30b-a3b: qwen3_moe cannot be trained here: norms of queries and keys have no backward pass",
+    "gpt-oss-20b: gpt_oss cannot be trained here: clamped-gated layers have no backward pass",
   ]);
   expect(whyNoTraining({ ...modelConfig("smollm2-135m"), model_type: "mamba" })).toMatch(
     /"mamba" is not known/,

@@ -73,7 +73,7 @@ describe("a training step of Llama 3.1 8B on 4 sequences of 8192 tokens", () => 
 test("every model's step takes 6 FLOP per matrix weight and token and more for attention", () => {
   for (const id of modelIds) {
     const model = modelConfig(id);
-    const weights = linears(model).reduce((sum, { N, K, count }) => sum + N * K * count, 0);
+    const weights = linears(model).reduce((sum, { N, K, perToken }) => sum + N * K * perToken, 0);
     const flops = trainingFlops(trainingStep(model, 512, 2));
     expect(flops / (6 * weights * 1024), id).toBeGreaterThan(1);
     expect(flops / (6 * weights * 1024), id).toBeLessThan(1.2);

@@ -24,6 +24,9 @@ const blocked: Partial<Record<KernelName, AnyShape>> = {
   matmul: { M: 2, N: 3, K: 64 },
   matvec: { M: 3, N: 7, K: 64 },
   swiglu: { M: 3, N: 7, K: 64 },
+  expert_matvec: { tokens: 3, chosen: 2, sharing: 2, experts: 6, held: 3, until: 5, woken: 4, N: 7, K: 64 },
+  expert_swiglu: { tokens: 3, chosen: 2, sharing: 2, experts: 6, held: 3, until: 5, woken: 4, N: 7, K: 64 },
+  expert_matmul: { tokens: 30, chosen: 2, sharing: 1, experts: 6, held: 3, until: 5, woken: 6, N: 7, K: 64 },
   embed: { tokens: 3, vocab: 7, hidden: 64, piece: 1 },
   scaled_embed: { tokens: 3, vocab: 7, hidden: 64, piece: 1 },
 };

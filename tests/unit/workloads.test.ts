@@ -1,8 +1,12 @@
+import fc from "fast-check";
 import * as v from "valibot";
 import { describe, expect, test } from "vitest";
 import { type Call, workOf } from "../../src/kernels";
 import type { DType } from "../../src/kernels/elements";
+import { wokenExperts } from "../../src/kernels/experts";
+import { randomBits } from "../../src/kernels/random";
 import {
+  activeParameters,
   attentionLayers,
   callName,
   decode,
@@ -54,8 +58,19 @@ describe("models", () => {
     ["mistral-7b", 7.248e9],
     ["qwen3-8b", 8.19e9],
     ["gemma-3-1b", 0.999_89e9],
+    ["qwen3-30b-a3b", 30.53e9],
+    ["gpt-oss-20b", 20.91e9],
   ] as const)("%s has its published number of parameters", (id, published) => {
     expect(Math.abs(parameters(modelConfig(id)) / published - 1)).toBeLessThan(0.005);
+  });
+
+  // As their authors publish them; Qwen counts the embedding table too, of which a token meets a row.
+  test.each([
+    ["qwen3-30b-a3b", 3.3e9 - 151_936 * 2048, 0.03],
+    ["gpt-oss-20b", 3.61e9, 0.005],
+    ["llama-3.2-1b", 1.2358e9, 0.005],
+  ] as const)("%s has its published number of active parameters", (id, published, tolerance) => {
+    expect(Math.abs(activeParameters(modelConfig(id)) / published - 1)).toBeLessThan(tolerance);
   });
 
   test("one layer of Llama 3.2 1B has 60.8 million weights", () => {
@@ -170,6 +185,47 @@ describe("decode", () => {
   });
 });
 
+describe("experts", () => {
+  const experts = ({ steps }: Workload) => steps.filter(({ call }) => call.kernel.startsWith("expert"));
+
+  test("of one token are those it goes through, and of many tokens all", () => {
+    expect(
+      experts(writes("qwen3-30b-a3b", 1)).map(({ count, call }) => `${count} ${callName(call)}`),
+    ).toEqual(["48 expert_matvec 1x8x8x8x8x8x8x1536x2048", "48 expert_matvec 1x8x1x8x8x8x8x2048x768"]);
+    const [gateUp] = experts(reads("gpt-oss-20b", 512));
+    expect(gateUp).toMatchObject({ label: "gate_up_proj", count: 24 });
+    expect(callName(gateUp!.call)).toBe("expert_matmul 512x4x4x32x32x32x32x5760x2880");
+  });
+
+  test("of a batch are those that are expected to be woken, each read once", () => {
+    // 128 · (1 - (1 - 8/128)^4) = 29.1 of them.
+    const [gateUp] = experts(writes("qwen3-30b-a3b", 1, 0, 4));
+    expect(gateUp!.call.shape).toMatchObject({ tokens: 4, chosen: 8, experts: 29, woken: 29 });
+    const bytes = workOf(gateUp!.call, "f16").bytes;
+    expect(bytes / (2 * 29 * 1536 * 2048)).toBeCloseTo(1, 2);
+  });
+
+  test("that some tokens wake are counted right: the mean of many draws is that of the formula", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 8 }), fc.integer({ min: 1, max: 40 }), (chosen, tokens) => {
+        const [all, draws] = [64, 200];
+        let sum = 0;
+        for (let draw = 0; draw < draws; draw++) {
+          const woken = new Set<number>();
+          for (let token = 0; token < tokens; token++) {
+            const own = new Set<number>();
+            for (let i = 0; own.size < chosen; i++) own.add((randomBits(draw, 1000 * token + i) >>> 0) % all);
+            for (const expert of own) woken.add(expert);
+          }
+          sum += woken.size;
+        }
+        expect(Math.abs(sum / draws - wokenExperts(all, chosen, tokens))).toBeLessThan(1.2);
+      }),
+      { numRuns: 30 },
+    );
+  });
+});
+
 describe("Gemma's local layers", () => {
   const attentions = ({ steps }: Workload) =>
     steps
@@ -226,10 +282,8 @@ describe.each(modelIds)("%s", (id) => {
   });
 
   test("writes a token in at least the time of reading its weights", () => {
-    const streamed = total(writes(id, 1), "f16", "bytes", /proj|head/);
-    const multiplied =
-      parameters(modelConfig(id)) -
-      (modelConfig(id).tie_word_embeddings ? 0 : modelConfig(id).vocab_size * modelConfig(id).hidden_size);
+    const streamed = total(writes(id, 1), "f16", "bytes", /proj|head|router/);
+    const multiplied = activeParameters(modelConfig(id));
     expect(streamed / (2 * multiplied)).toBeGreaterThan(1);
     expect(streamed / (2 * multiplied)).toBeLessThan(1.02);
   });

@@ -23,8 +23,10 @@ export const architectureSchema = v.strictObject({
   sliding_window_pattern: v.exactOptional(count),
   /** Routed experts of a layer, and how many of them a token goes through; absent in a dense model. */
   num_experts: v.exactOptional(count),
+  /** The same in gpt-oss's words. */
+  num_local_experts: v.exactOptional(count),
   num_experts_per_tok: v.exactOptional(count),
-  /** Width of one expert. */
+  /** Width of one expert; intermediate_size where absent. */
   moe_intermediate_size: v.exactOptional(count),
   /** Experts that every token goes through. */
   num_shared_experts: v.exactOptional(count),
@@ -60,8 +62,10 @@ export interface Experts {
 }
 
 export function expertsOf(model: Architecture): Experts | undefined {
-  const { num_experts: total, num_experts_per_tok: perToken, moe_intermediate_size: intermediate } = model;
-  if (total === undefined || perToken === undefined || intermediate === undefined) return undefined;
+  const { num_experts_per_tok: perToken, moe_intermediate_size: intermediate = model.intermediate_size } =
+    model;
+  const total = model.num_experts ?? model.num_local_experts;
+  if (total === undefined || perToken === undefined) return undefined;
   const denseLayers = model.first_k_dense_replace ?? 0;
   return {
     total,
@@ -110,8 +114,16 @@ export function parameterCounts(model: Architecture): { total: number; active: n
   return { total: outside + all, active: outside + inside(experts.perToken), experts: all };
 }
 
-/** The model as the engine's workloads take it: what they need of it is common to all. */
-export const workloadConfig = (model: Architecture): ModelConfig => ({
+/**
+ * The model as the engine's workloads take it, without experts and latent attention: those are weighed apart from the
+ * steps, which have the products of a dense model of the same names.
+ */
+export const workloadConfig = ({
+  num_experts: _experts,
+  num_local_experts: _localExperts,
+  num_experts_per_tok: _perToken,
+  ...model
+}: Architecture): ModelConfig => ({
   ...model,
   model_type: model.model_type ?? "",
   sliding_window: model.sliding_window,

@@ -1,5 +1,6 @@
 import { attentionFaults } from "./attention";
 import { cacheFaults } from "./cache";
+import { expertFaults } from "./experts";
 import { type Fault, faultsOf } from "./fault";
 import { matmulFaults } from "./matmul";
 import { matrixFaults } from "./matrix";
@@ -16,6 +17,7 @@ export const faults: readonly Fault[] = faultsOf([
   ...matvecFaults,
   ...attentionFaults,
   ...transformerFaults,
+  ...expertFaults,
   ...cacheFaults,
   ...trainingFaults,
   ...probeFaults,

@@ -66,9 +66,10 @@ export const probeFaults: readonly FaultGroup[] = [
   },
   {
     kernel: "fill",
-    shape: { words: 70_001, seed: 3 },
+    shape: { words: 70_001, seed: 3, shrink: 64 },
     tunings: /64/,
     plants: [
+      ["not made smaller", " / f32(shape.shrink)", ""],
       ["the next seed", "shape.seed *", "(shape.seed + 1u) *"],
       ["indices shifted by one", "vec4u(0, 1, 2, 3)", "vec4u(1, 2, 3, 4)"],
       ["numbers that repeat", "random(at * 4u", "random(at % 4096u * 4u"],
