@@ -30,8 +30,11 @@ const shapes = [
   return { batch, queries, keys, heads, kvHeads, headDim, window } as Parameters<typeof attention.work>[0];
 });
 
-/** The same with heads that are whole blocks of 32. */
-const shapesInBlocks = shapes.map((shape) => ({ ...shape, headDim: 32 * Math.ceil(shape.headDim / 32) }));
+/** Those whose heads are whole blocks of 32, or are made so: few, for compiling takes long. */
+const shapesInBlocks = [2, 7, 9, 10].map((i) => {
+  const shape = shapes[i]!;
+  return { ...shape, headDim: 32 * Math.ceil(shape.headDim / 32) };
+});
 
 const kernels = [
   ["attention", shapes],

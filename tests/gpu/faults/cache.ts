@@ -3,8 +3,8 @@
 import { type FaultGroup, heads } from "./fault";
 
 const rotation = { batch: 2, queries: 3, heads: 4, kvHeads: 2, headDim: 96, capacity: 7 };
-const decode = heads([2, 1, 300, 4, 2, 96, 300]);
-const narrow = heads([1, 1, 300, 4, 2, 64, 300]);
+const decode = heads([2, 1, 100, 4, 2, 64, 100]);
+const single = heads([1, 1, 300, 4, 2, 64, 300]);
 
 /** A scale that is read wrong, wherever it is. */
 const SCALES: FaultGroup["plants"] = [
@@ -37,7 +37,7 @@ export const cacheFaults: readonly FaultGroup[] = [
     kernel: "attention_q8_0",
     needs: "tuning of this kind",
     shader: "attention_subgroups",
-    shape: narrow,
+    shape: single,
     tunings: /^\d+x\d+ of 2x1$/,
     plants: [
       ["values from among the keys", "at + shape.batch * shape.kvHeads", "at + 0u * shape.kvHeads"],
