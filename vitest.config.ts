@@ -18,16 +18,26 @@ Map.groupBy ??= <K, T>(items: Iterable<T>, keyOf: (item: T, index: number) => K)
   return groups;
 };
 
+const lavapipe = onLavapipe("chromium");
+
+/** Of the engine and of files, whatever the adapter computes with: Chromium runs them where shaders compile fast. */
+const oncePerBrowser = ["run", "forward_run", "training_run", "weights"].map(
+  (name) => `tests/gpu/${name}.test.ts`,
+);
+
 /** A browser of the gpu rung. Software adapters need not tell their name, so tests are told it. */
-const instance = (name: string, found: FoundBrowser, adapter: Adapter) => ({
-  browser: found.engine,
-  name,
-  provide: { adapter },
-  provider: playwright({ launchOptions: launchOptions(found).options }),
-});
+function instance(name: string, found: FoundBrowser, adapter: Adapter) {
+  const eased = adapter === "swiftshader" && lavapipe !== undefined;
+  return {
+    browser: found.engine,
+    name,
+    provide: { adapter, eased },
+    provider: playwright({ launchOptions: launchOptions(found).options }),
+    exclude: eased ? oncePerBrowser : [],
+  };
+}
 
 const software: Readonly<Record<Engine, Adapter>> = { chromium: "swiftshader", firefox: "llvmpipe" };
-const lavapipe = onLavapipe("chromium");
 
 /** The browsers that are here; tests/run.mjs builds the last one, and says which are not. */
 const instances = [

@@ -1,12 +1,11 @@
-// npm test: brings the browsers it needs, runs the rungs and adds them up. The rungs with browsers run one after the
-// other. In the first of them two browsers work at a time, and the rung without a browser runs beside it: a compiler of
-// shaders keeps one core busy, and tests of kernels wait for it most of the time. A rung that ran nothing, or found no browser at all, is a failure; a
-// single browser or adapter that cannot be had is skipped with its reason.
+// npm test: brings the browsers it needs, runs the rungs one after the other and adds them up. In a rung two browsers
+// or files work at a time where nothing waits for what happens in time. A rung that ran nothing, or found no browser at
+// all, is a failure; a single browser or adapter that cannot be had is skipped with its reason.
 
-import { spawn, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { runnerImport } from "vite";
 
 const { module: browsers } = await runnerImport("./src/cli/browsers.ts");
@@ -40,25 +39,8 @@ listSkipped();
 
 const folder = mkdtempSync(join(tmpdir(), "tokenroof-tests-"));
 
-/** The exit status of a command; its output comes at once, or, where it runs beside another, when it has ended. */
-function ended(command, words, beside) {
-  const child = spawn(command, words, {
-    stdio: ["ignore", beside ? "pipe" : "inherit", beside ? "pipe" : "inherit"],
-    shell: process.platform === "win32",
-  });
-  const said = [];
-  for (const stream of [child.stdout, child.stderr]) stream?.on("data", (part) => said.push(part));
-  return new Promise((resolve) => {
-    child.on("error", () => resolve(1));
-    child.on("close", (status) => {
-      process.stdout.write(Buffer.concat(said));
-      resolve(status);
-    });
-  });
-}
-
 /** Runs one rung with further words; its counts, or one failure where it ended without a report. */
-async function runRung(name, more = [], beside = false) {
+function runRung(name, more = []) {
   const file = join(folder, `${name}.json`);
   const words = [
     "vitest",
@@ -70,25 +52,35 @@ async function runRung(name, more = [], beside = false) {
     `--outputFile.json=${file}`,
     ...more,
   ];
-  const status = await ended("npx", words, beside);
+  const { status } = spawnSync("npx", words, { stdio: "inherit", shell: process.platform === "win32" });
   try {
-    const { numPassedTests, numFailedTests, numPendingTests } = JSON.parse(readFileSync(file, "utf8"));
+    const { numPassedTests, numFailedTests, numPendingTests, testResults } = JSON.parse(
+      readFileSync(file, "utf8"),
+    );
+    const failures = testResults.flatMap(({ name: path, assertionResults }) =>
+      assertionResults
+        .filter((each) => each.status === "failed")
+        .map((each) => `${relative(".", path)} > ${each.fullName}`),
+    );
     // A rung that broke outside of a test counts as a failure of its own.
     const failed = status === 0 ? numFailedTests : Math.max(1, numFailedTests);
-    return { name, passed: numPassedTests, failed, skipped: numPendingTests };
+    return { name, passed: numPassedTests, failed, skipped: numPendingTests, failures };
   } catch {
-    return { name, passed: 0, failed: 1, skipped: 0 };
+    return { name, passed: 0, failed: 1, skipped: 0, failures: [] };
   }
 }
 
 const noBrowser = skippedEngines.length === browsers.engines.length;
-const unit = runRung("unit", [], !noBrowser);
-const gpu = noBrowser ? undefined : await runRung("gpu", ["--fileParallelism", "--maxWorkers=2"]);
-const rungs = [await unit, ...(gpu === undefined ? [] : [gpu, await runRung("e2e")])];
+const twoAtATime = ["--fileParallelism", "--maxWorkers=2"];
+const rungs = [
+  runRung("unit", twoAtATime),
+  ...(noBrowser ? [] : [runRung("gpu", twoAtATime), runRung("e2e")]),
+];
 rmSync(folder, { recursive: true });
 
 console.log();
 listSkipped();
+for (const failure of rungs.flatMap(({ failures }) => failures)) console.log(`failed: ${failure}`);
 for (const { name, passed, failed, skipped } of rungs) {
   console.log(`${name.padEnd(5)} ${passed} passed, ${failed} failed, ${skipped} skipped`);
 }

@@ -9,7 +9,14 @@ export type Adapter = "swiftshader" | "llvmpipe" | "lavapipe" | "hardware";
 declare module "vitest" {
   interface ProvidedContext {
     adapter: Adapter;
+    eased: boolean;
   }
 }
 
 export const adapter = inject("adapter");
+
+/**
+ * Whether this is Chromium on SwiftShader, whose compiler takes ten times as long as the others', and Chromium on lavapipe
+ * is there to run what is left out here.
+ */
+export const eased = inject("eased");

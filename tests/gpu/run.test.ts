@@ -15,7 +15,7 @@ function plan(words: string): Plan {
 }
 
 const small = plan(
-  "preset=smoke dtype=f32 memory=16MiB kernel=matmul:33x64x128,matvec:1x64x256,attention:1x1x40x4x2x16x40",
+  "preset=smoke dtype=f32 memory=16MiB kernel=matmul:33x64x128,matvec:1x64x256,add:33x64",
 );
 
 /** A host whose devices the test can do things to as they are opened. */
@@ -74,7 +74,7 @@ describe("a run", () => {
       "copy measured",
       "matmul measured",
       "matvec measured",
-      "attention measured",
+      "add measured",
     ]);
     expect(parseResult(JSON.parse(JSON.stringify(result)))).toEqual({ ok: true, result });
     expect(seen.at(-1)).toMatchObject({ label: "done", done: 7, total: 7 });
@@ -125,7 +125,7 @@ describe("a run", () => {
       "copy measured",
       "matmul measured",
       "matvec failed",
-      "attention measured",
+      "add measured",
     ]);
     expect(result.outcomes[4]).toMatchObject({ error: expect.stringContaining("device lost") });
     expect(result.incidents).toHaveLength(1);

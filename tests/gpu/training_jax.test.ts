@@ -104,9 +104,10 @@ function lossOf(model: ModelConfig, sequences: readonly (readonly number[])[]) {
   };
 }
 
-const { gemma3: _gemma, qwen3: _qwen, ...trained } = tinyModels;
+/** Those of the tiny models that can be trained. */
+const trained = ["llama", "llama, heads of an odd kind", "mistral", "qwen2"] as const;
 
-test.each(Object.entries(trained))(
+test.each(trained.map((name) => [name, tinyModels[name]] as const))(
   "%s: the loss and every gradient agree with jax-js's",
   async (_, model) => {
     await init("wasm");
