@@ -39,9 +39,9 @@ const backward = (ADD: 0 | 1): Kernel<RmsNormShape> => {
     unsupported: onlyF32,
     shapeClass: () => "all",
     operands,
-    /** Two sums of products, a difference of two products, and a product for the shares. */
+    /** A square and its sum, two products and their sum; of dx three products and a difference, of a share two products. */
     work: (shape) => ({
-      flops: (12 + ADD) * shape.rows * shape.columns,
+      flops: (11 + ADD) * shape.rows * shape.columns,
       bytes: trafficOfAll(operands(shape)),
     }),
     products: ({ columns }) => 2 * columns,
