@@ -43,7 +43,7 @@ export function speedOf(result: Result): DeviceSpeed | undefined {
 }
 
 /** What a run spends its time on. */
-export const runParts = ["instruments", "roofs", "kernels", "tuning", "whole models", "training"] as const;
+const runParts = ["instruments", "roofs", "kernels", "tuning", "whole models", "training"] as const;
 export type RunPart = (typeof runParts)[number];
 
 /** Seconds at least and at most. */

@@ -1,5 +1,5 @@
-// What is done to each number by itself: a residual connection alone, and the activation of a gated feed-forward layer
-// where the products are too large to have it built in.
+// What is done to each number by itself: a residual connection alone, a bias, joining what came in pieces, and the
+// activation of a gated feed-forward layer where the products are too large to have it built in.
 
 import activationWgsl from "../../shaders/activation.wgsl?raw";
 import addWgsl from "../../shaders/add.wgsl?raw";

@@ -26,24 +26,14 @@ export type ExpertShape = {
   readonly K: number;
 };
 
-export const expertFields = [
-  "tokens",
-  "chosen",
-  "sharing",
-  "experts",
-  "held",
-  "until",
-  "woken",
-  "N",
-  "K",
-] as const;
+const expertFields = ["tokens", "chosen", "sharing", "experts", "held", "until", "woken", "N", "K"] as const;
 
 /** Rows of the output: one for each token and expert of it. */
 export const pairsOf = ({ tokens, chosen }: ExpertShape): number => tokens * chosen;
 
 /**
  * Experts of `experts` that are expected to be woken by `tokens` tokens, each of which goes through `chosen` different
- * ones as if all were as likely: all but those that nobody picks, E·(1 − (1 − k/E)^n), to the next whole number.
+ * ones as if all were as likely: all but those that nobody picks, E·(1 − (1 − k/E)^n), to the nearest whole number.
  */
 export const wokenExperts = (experts: number, chosen: number, tokens: number): number =>
   Math.max(chosen, Math.round(experts * (1 - (1 - chosen / experts) ** tokens)));
@@ -65,7 +55,7 @@ export const chosenOperand = ({
 });
 
 /** Operands where each expert has `perOutput` matrices of N rows, one below the other. */
-export function expertOperands(shape: ExpertShape, dtype: DType, perOutput: 1 | 2): Operand[] {
+function expertOperands(shape: ExpertShape, dtype: DType, perOutput: 1 | 2): Operand[] {
   const { sharing, held, N, K } = shape;
   const element = activationsOf[dtype];
   return [

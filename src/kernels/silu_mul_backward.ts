@@ -26,7 +26,7 @@ export const silu_mul_backward: Kernel<ElementwiseShape> = {
   unsupported: onlyF32,
   shapeClass: () => "all",
   operands,
-  /** An exponential, a sum and a quotient; three products, a difference and a sum for the gate, two products for the other. */
+  /** An exponential, a sum and a quotient; four products, a difference and a sum for the gate, two products for the other. */
   work: (shape) => ({ flops: 11 * shape.rows * shape.columns, bytes: trafficOfAll(operands(shape)) }),
   products: () => 1,
   reference: ({ columns }, [gated, dy], row, wanted) =>

@@ -60,7 +60,8 @@ function residentBytes(model: ModelConfig, dtype: DType, layers: number): number
 
 /** How many layers' weights fit into so many bytes beside the vocabulary's, one at least and no more than there are. */
 export function layersWithin(model: ModelConfig, dtype: DType, bytes: number): number {
-  const [none, one] = [0, 1].map((layers) => residentBytes(model, dtype, layers)) as [number, number];
+  const none = residentBytes(model, dtype, 0);
+  const one = residentBytes(model, dtype, 1);
   const layers = Math.floor((bytes - none) / (one - none));
   return Math.min(model.num_hidden_layers, Math.max(1, layers));
 }
