@@ -1,7 +1,7 @@
 import wgsl from "../../shaders/adamw.wgsl?raw";
 import { roundoff } from "./elements";
-import { byFours, floats, onlyF32, trafficOfAll, written } from "./f32_only";
-import type { Kernel, Operand, Variant } from "./kernel";
+import { byFours, floats, onlyF32, written } from "./f32_only";
+import { type Kernel, type Operand, trafficOfAll, type Variant } from "./kernel";
 
 export type AdamwShape = {
   readonly rows: number;

@@ -3,7 +3,7 @@ import { subgroups } from "./attention_subgroups";
 import { threads } from "./attention_threads";
 import { tiled } from "./attention_tiled";
 import { activationsOf, cacheOf, type DType, roundoff } from "./elements";
-import { type Expected, type Kernel, type Matrix, type Operand, trafficOf } from "./kernel";
+import { type Expected, type Kernel, type Matrix, type Operand, trafficOfAll } from "./kernel";
 import { type CacheFormat, numbersOf, quantisedCache, wholeHeads } from "./quantised_cache";
 
 /** The output of a head is held in registers. */
@@ -107,7 +107,7 @@ const attentionOf = (cache: CacheFormat): Kernel<AttentionShape> => ({
     const read = [...given, ...cacheOperands({ ...shape, keys: keysRead(shape) }, dtype, cache)];
     return {
       flops: 4 * shape.batch * shape.heads * shape.headDim * pairs(shape),
-      bytes: read.reduce((sum, operand) => sum + trafficOf(operand), 0),
+      bytes: trafficOfAll(read),
     };
   },
 

@@ -6,8 +6,17 @@ import dqWgsl from "../../shaders/attention_dq.wgsl?raw";
 import statsWgsl from "../../shaders/attention_stats.wgsl?raw";
 import { MAX_HEAD_DIM } from "./attention";
 import { roundoff } from "./elements";
-import { floats, onlyF32, trafficOfAll, written } from "./f32_only";
-import { type Expected, type Kernel, type Matrix, type Operand, pick, spotAt, type Variant } from "./kernel";
+import { floats, onlyF32, written } from "./f32_only";
+import {
+  type Expected,
+  type Kernel,
+  type Matrix,
+  type Operand,
+  pick,
+  spotAt,
+  trafficOfAll,
+  type Variant,
+} from "./kernel";
 
 export type AttentionBackwardShape = {
   readonly batch: number;

@@ -6,7 +6,7 @@ import addWgsl from "../../shaders/add.wgsl?raw";
 import addBiasWgsl from "../../shaders/add_bias.wgsl?raw";
 import joinWgsl from "../../shaders/join.wgsl?raw";
 import { activationsOf, type DType, roundoff } from "./elements";
-import { type Kernel, type Operand, pick, preludeFor, trafficOf, type Variant } from "./kernel";
+import { type Kernel, type Operand, pick, preludeFor, trafficOfAll, type Variant } from "./kernel";
 
 export type ElementwiseShape = { readonly rows: number; readonly columns: number };
 
@@ -57,8 +57,6 @@ const operand = (
   dtype: DType,
 ): Operand => ({ name, rows, columns, role, element: activationsOf[dtype] });
 
-const traffic = (operands: readonly Operand[]) => operands.reduce((sum, each) => sum + trafficOf(each), 0);
-
 const addOperands = ({ rows, columns }: ElementwiseShape, dtype: DType): Operand[] => [
   operand("x", "activations", rows, columns, dtype),
   operand("y", "activations", rows, columns, dtype),
@@ -72,7 +70,7 @@ export const add: Kernel<ElementwiseShape> = {
   operands: addOperands,
   work: (shape, dtype) => ({
     flops: shape.rows * shape.columns,
-    bytes: traffic(addOperands(shape, dtype)),
+    bytes: trafficOfAll(addOperands(shape, dtype)),
   }),
   reference: (_shape, [x, y], row, columns) =>
     columns.map((column) => {
@@ -95,7 +93,7 @@ export const add_bias: Kernel<ElementwiseShape> = {
   operands: biasOperands,
   work: (shape, dtype) => ({
     flops: shape.rows * shape.columns,
-    bytes: traffic(biasOperands(shape, dtype)),
+    bytes: trafficOfAll(biasOperands(shape, dtype)),
   }),
   reference: (_shape, [x, bias], row, columns) =>
     columns.map((column) => {
@@ -122,7 +120,7 @@ export const join: Kernel<JoinShape> = {
   variants: { fours: fours("join", joinWgsl, rowsOf, ["blocks", "out"]) },
   impossible: ({ block }) => (block % 4 === 0 ? undefined : "join's blocks have a multiple of 4 columns"),
   operands: joinOperands,
-  work: (shape, dtype) => ({ flops: 0, bytes: 2 * traffic(joinOperands(shape, dtype).slice(1)) }),
+  work: (shape, dtype) => ({ flops: 0, bytes: 2 * trafficOfAll(joinOperands(shape, dtype).slice(1)) }),
   reference: ({ rows, block }, [blocks], row, columns) =>
     columns.map((column) => {
       const value = blocks!(Math.floor(column / block) * rows + row, column % block);
@@ -148,7 +146,7 @@ const gatedBy = (
   operands: gatedOperands,
   work: (shape, dtype) => ({
     flops: flops * shape.rows * shape.columns,
-    bytes: traffic(gatedOperands(shape, dtype)),
+    bytes: trafficOfAll(gatedOperands(shape, dtype)),
   }),
   reference: (shape, [gated], row, columns) =>
     columns.map((column) => {

@@ -13,7 +13,7 @@ import {
   laneSpace,
   type PerOutput,
 } from "./matvec_lanes";
-import { gated, STEEPEST_SILU } from "./swiglu";
+import { gated } from "./swiglu";
 
 /** Outputs of a workgroup. */
 const outputsOf = ({ TEAMS, ROWS }: LanesTuning, perOutput: PerOutput) => (TEAMS * ROWS) / perOutput;
@@ -91,7 +91,7 @@ export const expert_swiglu: Kernel<ExpertShape> = {
   reference(shape, inputs, row, columns) {
     const ups = columns.map((column) => shape.N + column);
     const of = (wanted: readonly number[]) => expertProducts(shape, inputs, row, wanted, 2);
-    return gated(of(columns), of(ups), STEEPEST_SILU);
+    return gated(of(columns), of(ups));
   },
   // As swiglu's.
   tolerance: ({ K }) => sumTolerance(K) + 16 * roundoff.f32,

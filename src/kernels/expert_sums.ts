@@ -4,10 +4,8 @@ import clampedWgsl from "../../shaders/clamped_swiglu.wgsl?raw";
 import combineWgsl from "../../shaders/combine.wgsl?raw";
 import { activationsOf, type DType, roundoff } from "./elements";
 import { fours } from "./elementwise";
-import { chosenOperand } from "./experts";
-import { type Kernel, type Operand, sumTolerance, trafficOf } from "./kernel";
-
-const traffic = (operands: readonly Operand[]) => operands.reduce((sum, each) => sum + trafficOf(each), 0);
+import { chosenOperand, tooFewExperts } from "./experts";
+import { type Kernel, type Operand, sumTolerance, trafficOfAll } from "./kernel";
 
 export type CombineShape = {
   readonly tokens: number;
@@ -42,7 +40,7 @@ export const combine: Kernel<CombineShape> = {
   operands: (shape, dtype) => combineOperands(shape, dtype),
   work: (shape, dtype) => ({
     flops: 2 * shape.tokens * shape.chosen * shape.columns,
-    bytes: traffic(combineOperands(shape, dtype)),
+    bytes: trafficOfAll(combineOperands(shape, dtype)),
   }),
   products: ({ chosen }) => chosen,
   reference: ({ chosen }, [y, weights], row, columns) =>
@@ -60,10 +58,7 @@ export const combine: Kernel<CombineShape> = {
 
 export type BiasedCombineShape = CombineShape & { readonly experts: number };
 
-const biasOperands = (
-  { experts, columns, ...shape }: Omit<BiasedCombineShape, "columns"> & { readonly columns: number },
-  dtype: DType,
-): Operand[] => [
+const biasOperands = ({ experts, columns, ...shape }: BiasedCombineShape, dtype: DType): Operand[] => [
   chosenOperand({ experts, ...shape }),
   { name: "bias", rows: experts, columns, role: "activations", element: activationsOf[dtype] },
 ];
@@ -72,7 +67,7 @@ const biasOperands = (
 const biasRows = ({ tokens, chosen, experts }: BiasedCombineShape) => Math.min(experts, tokens * chosen);
 
 const biasedTraffic = (operands: readonly Operand[], shape: BiasedCombineShape) =>
-  traffic(operands.map((each) => (each.name === "bias" ? { ...each, rows: biasRows(shape) } : each)));
+  trafficOfAll(operands.map((each) => (each.name === "bias" ? { ...each, rows: biasRows(shape) } : each)));
 
 const biasedCombineOperands = (shape: BiasedCombineShape, dtype: DType) =>
   combineOperands(shape, dtype, biasOperands(shape, dtype));
@@ -85,8 +80,7 @@ export const biased_combine: Kernel<BiasedCombineShape> = {
       BIASED: 1,
     }),
   },
-  impossible: ({ chosen, experts }) =>
-    chosen > experts ? "a token goes through no more experts than there are" : undefined,
+  impossible: tooFewExperts,
   shapeClass: () => "all",
   operands: biasedCombineOperands,
   work: (shape, dtype) => ({
@@ -137,10 +131,9 @@ export const clamped_swiglu: Kernel<ClampedSwigluShape> = {
       "y",
     ]),
   },
-  impossible({ chosen, experts, columns }) {
-    if (chosen > experts) return "a token goes through no more experts than there are";
-    return columns % 4 === 0 ? undefined : "clamped_swiglu's columns are a multiple of 4";
-  },
+  impossible: (shape) =>
+    tooFewExperts(shape) ??
+    (shape.columns % 4 === 0 ? undefined : "clamped_swiglu's columns are a multiple of 4"),
   shapeClass: () => "all",
   operands: clampedOperands,
   /** Two sums of a bias, three bounds, a scale, an exponential, two sums, a quotient and a product. */

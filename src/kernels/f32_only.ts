@@ -1,7 +1,7 @@
 // What the kernels of a training step have in common: they are computed in f32, and most of them by rows or by fours.
 
 import type { DType } from "./elements";
-import { type Operand, pick, trafficOf, type Variant } from "./kernel";
+import { type Operand, pick, type Variant } from "./kernel";
 
 /** Training keeps weights, gradients and moments in f32. */
 export const onlyF32 = (_shape: unknown, dtype: DType): string | undefined =>
@@ -26,10 +26,6 @@ export const tokenIds = (name: string, tokens: number, vocabulary: number): Oper
   element: "u32",
   range: [0, vocabulary],
 });
-
-/** Bytes in and out. */
-export const trafficOfAll = (operands: readonly Operand[]): number =>
-  operands.reduce((sum, each) => sum + trafficOf(each), 0);
 
 /** Rows and columns of an output that threads or workgroups divide among them. */
 interface Size {

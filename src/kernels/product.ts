@@ -1,7 +1,7 @@
 // What matmul and matvec compute, A · Bᵀ with B a weight matrix, whatever its numbers are stored as.
 
 import { activationsOf, BLOCK, bitsOf, type DType, quantsOf } from "./elements";
-import { type Expected, type Matrix, type Operand, trafficOf } from "./kernel";
+import { type Expected, type Matrix, type Operand, trafficOfAll } from "./kernel";
 
 export type MatmulShape = { readonly M: number; readonly N: number; readonly K: number };
 
@@ -45,7 +45,7 @@ export const fewRowsClass = ({ M, N }: MatmulShape): string =>
 /** FLOP and bytes of A · Bᵀ. */
 export const productWork = (operands: readonly Operand[], { M, N, K }: MatmulShape) => ({
   flops: 2 * M * N * K,
-  bytes: operands.reduce((sum, operand) => sum + trafficOf(operand), 0),
+  bytes: trafficOfAll(operands),
 });
 
 /** Columns `columns` of row `row` of A·Bᵀ, where A is (rows, K) and B (columns, K). */

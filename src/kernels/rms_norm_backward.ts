@@ -3,8 +3,8 @@
 import sumWgsl from "../../shaders/column_sum.wgsl?raw";
 import wgsl from "../../shaders/rms_norm_backward.wgsl?raw";
 import { roundoff } from "./elements";
-import { byRows, floats, onlyF32, trafficOfAll, written } from "./f32_only";
-import { type Kernel, type Operand, pick, sumTolerance, type Variant } from "./kernel";
+import { byRows, floats, onlyF32, written } from "./f32_only";
+import { type Kernel, type Operand, pick, sumTolerance, trafficOfAll, type Variant } from "./kernel";
 import type { RmsNormShape } from "./rms_norm";
 
 const inputs = ["x", "weight", "dy"] as const;

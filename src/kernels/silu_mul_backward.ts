@@ -1,8 +1,8 @@
 import wgsl from "../../shaders/activation_backward.wgsl?raw";
 import { roundoff } from "./elements";
 import type { ElementwiseShape } from "./elementwise";
-import { byFours, floats, onlyF32, trafficOfAll, written } from "./f32_only";
-import type { Kernel, Operand } from "./kernel";
+import { byFours, floats, onlyF32, written } from "./f32_only";
+import { type Kernel, type Operand, trafficOfAll } from "./kernel";
 
 const operands = ({ rows, columns }: ElementwiseShape): Operand[] => [
   floats("gated", rows, 2 * columns),
