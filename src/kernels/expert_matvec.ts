@@ -2,7 +2,7 @@
 
 import floatsWgsl from "../../shaders/expert_matvec.wgsl?raw";
 import quantsWgsl from "../../shaders/expert_matvec_quants.wgsl?raw";
-import { activationsOf, bitsOf, quantsOf, roundoff } from "./elements";
+import { activationsOf, quantsOf, roundoff } from "./elements";
 import { type ExpertShape, expertKernel, expertProducts, pairsOf } from "./experts";
 import { type Kernel, pick, preludeFor, spotAt, sumTolerance, type Variant } from "./kernel";
 import {
@@ -13,6 +13,7 @@ import {
   laneSpace,
   type PerOutput,
 } from "./matvec_lanes";
+import { unpacking } from "./product";
 import { gated } from "./swiglu";
 
 /** Outputs of a workgroup. */
@@ -51,12 +52,14 @@ function lanes(perOutput: PerOutput, stored: "floats" | "quants"): Variant<Exper
     demand: (tuning, shape) => demand(tuning, one(shape)),
     stages(tuning, shape, dtype) {
       const { M: _, ...all } = constants(tuning, one(shape));
-      const BITS = bitsOf[quantsOf[dtype] ?? "i8"];
-      const unpacking = floats ? {} : { BITS, WORDS: BITS / 4, FOURS: 32 / BITS };
       return [
         {
           shader,
-          prelude: preludeFor(activationsOf[dtype], { ...all, ...unpacking }, laneExtensions(tuning)),
+          prelude: preludeFor(
+            activationsOf[dtype],
+            { ...all, ...(!floats && unpacking(dtype)) },
+            laneExtensions(tuning),
+          ),
           workgroups: pairsOf(shape) * perPair(shape, tuning, perOutput),
           binds: ["x", "ids", "w", ...(floats ? [] : ["scales"]), "y"],
         },

@@ -29,6 +29,12 @@ export const wholeBlocks = ({ K }: Pick<MatmulShape, "K">, dtype: DType): string
 /** Bits of a weight where they are whole numbers; of floats it does not matter. */
 export const weightBits = (dtype: DType): number => bitsOf[quantsOf[dtype] ?? "i8"];
 
+/** What shaders unpack weights with: their bits, vec4us of a block, and fours of neighbours in each of these. */
+export function unpacking(dtype: DType) {
+  const BITS = weightBits(dtype);
+  return { BITS, WORDS: BITS / 4, FOURS: 32 / BITS };
+}
+
 /** X rounded to eight bits, and its scales: what a stage before the product hands on. */
 export const quantisedInput = (rows: number, K: number): Operand[] => [
   { name: "x_quants", rows, columns: K, role: "scratch", element: "i8" },
