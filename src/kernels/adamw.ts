@@ -1,6 +1,7 @@
 import wgsl from "../../shaders/adamw.wgsl?raw";
+import { byFours } from "./by_rows_and_fours";
 import { roundoff } from "./elements";
-import { byFours, floats, onlyF32, written } from "./f32_only";
+import { floats, onlyF32, written } from "./f32_only";
 import { type Kernel, type Operand, trafficOfAll, type Variant } from "./kernel";
 
 export type AdamwShape = {

@@ -2,8 +2,8 @@
 
 import clampedWgsl from "../../shaders/clamped_swiglu.wgsl?raw";
 import combineWgsl from "../../shaders/combine.wgsl?raw";
+import { byFours } from "./by_rows_and_fours";
 import { activationsOf, type DType, roundoff } from "./elements";
-import { fours } from "./elementwise";
 import { chosenOperand, tooFewExperts } from "./experts";
 import { type Kernel, type Operand, sumTolerance, trafficOfAll } from "./kernel";
 
@@ -28,13 +28,19 @@ const combineOperands = (
   ];
 };
 
+/** Rows and columns of what is combined. */
+const combined = ({ tokens, columns }: CombineShape) => ({ rows: tokens, columns });
+
 const combineTolerance = (chosen: number) => sumTolerance(2 * chosen) + 2 * roundoff.f32;
 
 /** out[t] = Σ weights[t, j] · y[t, j]: what a token's experts give, as much of each as it counts. */
 export const combine: Kernel<CombineShape> = {
   fields: ["tokens", "chosen", "columns"],
   variants: {
-    fours: fours("combine", combineWgsl, ({ tokens }) => tokens, ["y", "weights", "out"], { BIASED: 0 }),
+    fours: byFours(
+      { shader: "combine", wgsl: combineWgsl, binds: ["y", "weights", "out"], constants: { BIASED: 0 } },
+      combined,
+    ),
   },
   shapeClass: () => "all",
   operands: (shape, dtype) => combineOperands(shape, dtype),
@@ -76,9 +82,15 @@ const biasedCombineOperands = (shape: BiasedCombineShape, dtype: DType) =>
 export const biased_combine: Kernel<BiasedCombineShape> = {
   fields: ["tokens", "chosen", "columns", "experts"],
   variants: {
-    fours: fours("combine", combineWgsl, ({ tokens }) => tokens, ["y", "weights", "out", "ids", "bias"], {
-      BIASED: 1,
-    }),
+    fours: byFours(
+      {
+        shader: "combine",
+        wgsl: combineWgsl,
+        binds: ["y", "weights", "out", "ids", "bias"],
+        constants: { BIASED: 1 },
+      },
+      combined,
+    ),
   },
   impossible: tooFewExperts,
   shapeClass: () => "all",
@@ -124,12 +136,10 @@ const ALPHA = 1.702;
 export const clamped_swiglu: Kernel<ClampedSwigluShape> = {
   fields: ["tokens", "chosen", "experts", "columns", "milliLimit"],
   variants: {
-    fours: fours("clamped_swiglu", clampedWgsl, ({ tokens, chosen }) => tokens * chosen, [
-      "gated",
-      "ids",
-      "bias",
-      "y",
-    ]),
+    fours: byFours(
+      { shader: "clamped_swiglu", wgsl: clampedWgsl, binds: ["gated", "ids", "bias", "y"] },
+      ({ tokens, chosen, columns }: ClampedSwigluShape) => ({ rows: tokens * chosen, columns }),
+    ),
   },
   impossible: (shape) =>
     tooFewExperts(shape) ??

@@ -2,8 +2,9 @@
 
 import sumWgsl from "../../shaders/column_sum.wgsl?raw";
 import wgsl from "../../shaders/rms_norm_backward.wgsl?raw";
+import { byRows } from "./by_rows_and_fours";
 import { roundoff } from "./elements";
-import { byRows, floats, onlyF32, written } from "./f32_only";
+import { floats, onlyF32, written } from "./f32_only";
 import { type Kernel, type Operand, pick, sumTolerance, trafficOfAll, type Variant } from "./kernel";
 import type { RmsNormShape } from "./rms_norm";
 

@@ -1,7 +1,8 @@
 import wgsl from "../../shaders/activation_backward.wgsl?raw";
+import { byFours } from "./by_rows_and_fours";
 import { roundoff } from "./elements";
 import type { ElementwiseShape } from "./elementwise";
-import { byFours, floats, onlyF32, written } from "./f32_only";
+import { floats, onlyF32, written } from "./f32_only";
 import { type Kernel, type Operand, trafficOfAll } from "./kernel";
 
 const operands = ({ rows, columns }: ElementwiseShape): Operand[] => [
