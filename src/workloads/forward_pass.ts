@@ -26,6 +26,9 @@ export interface Fusions {
 export const allFused: Fusions = { addNorm: true, gateUp: true, qkv: true, normQuantise: true };
 export const noneFused: Fusions = { addNorm: false, gateUp: false, qkv: false, normQuantise: false };
 
+/** Tokens of a prompt that one pass reads at most. */
+export const LONGEST_CHUNK = 512;
+
 export interface ForwardOptions {
   /** How weights are stored, and with them activations. */
   readonly dtype: DType;
