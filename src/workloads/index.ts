@@ -21,7 +21,8 @@ export { expertPieces, LARGEST_PIECE, rowPieces, vocabularyPieces } from "./matr
 export * from "./model";
 export { prefill, prefillId } from "./prefill";
 export { inverseFrequencies, localFrequencies, ropeAngles, ropeLength } from "./rope_angles";
-export { gradientOf, trainedTensors, training } from "./training";
+export { training } from "./training";
+export { gradientOf, trainedTensors } from "./training_build";
 export * from "./training_pass";
 export { trainingWork } from "./training_work";
 export * from "./workload";
