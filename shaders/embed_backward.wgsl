@@ -23,6 +23,9 @@ fn main(
 ) {
   let row = group.y * grid.x + group.x;
   if (row >= shape.vocab) { return; }
+  // Zero in so many words: not every browser begins with it.
+  if (thread == 0u) { atomicStore(&found, 0u); }
+  workgroupBarrier();
   for (var token = thread; token < shape.tokens; token += THREADS) {
     if (ids[token] == row) { atomicStore(&found, 1u); }
   }

@@ -76,7 +76,8 @@ fn main(
       }
       let top = max(max(largest.x, largest.y), max(largest.z, largest.w));
       let inverse = select(0.0, 127 / top, top > 0.0);
-      var halves: array<vec4u, 2>;
+      // Set to zero in so many words: without an initialiser it keeps its value from turn to turn in some browsers.
+      var halves = array<vec4u, 2>();
       for (var i = 0u; i < CHUNK; i++) { // unroll
         let rounded = bitcast<vec4u>(vec4i(round(result[i] * inverse))) & vec4u(0xffu);
         if (BITS == 4u) {

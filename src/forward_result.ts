@@ -10,7 +10,7 @@ import { decodeId, prefillId } from "./workloads";
 export const MAX_FORWARDS = 64;
 
 /** Samples of one kind; more are not taken. */
-export const MAX_FORWARD_SAMPLES = 4096;
+const MAX_FORWARD_SAMPLES = 4096;
 
 const caseFields = {
   model: text,
@@ -125,7 +125,6 @@ export type ForwardCase = Readonly<v.InferOutput<typeof caseSchema>>;
 export type ForwardOutcome = v.InferOutput<typeof forwardSchema>;
 export type MeasuredForward = v.InferOutput<typeof measuredSchema>;
 export type ForwardSamples = v.InferOutput<typeof timesSchema>;
-export type ThinnedSamples = v.InferOutput<typeof thinnedSchema>;
 
 /** Seconds that a run of one whole model is meant to take, once it is tuned and its weights are made. */
 export const forwardSeconds: Readonly<Record<Preset, number>> = {

@@ -10,7 +10,7 @@ import { stepStatistics } from "./forward";
 import { DRIFTED } from "./oddities";
 
 /** What of a whole model is compared. */
-export const forwardFigures = ["TTFT", "TPOT", "TPOT, each token read back", "TPOT, sustained"] as const;
+const forwardFigures = ["TTFT", "TPOT", "TPOT, each token read back", "TPOT, sustained"] as const;
 export type ForwardFigure = (typeof forwardFigures)[number];
 
 export interface ForwardComparison {

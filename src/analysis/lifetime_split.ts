@@ -7,7 +7,7 @@ import type { Estimate } from "./estimate";
 import { assertEstimate, assertPositive, exactly, monotone } from "./interval";
 import { type Roof, rooflineSeconds, workloadWork } from "./roofline";
 import { freshPrompt, type Scenario, scenarioWorkloads } from "./scenarios";
-import { trainingFlops, trainingSeconds, trainingStep } from "./training_step";
+import { trainingFlops, trainingRoofSeconds, trainingStep } from "./training_step";
 
 export const lifePhases = ["training", "prefill", "decode"] as const;
 export type LifePhase = (typeof lifePhases)[number];
@@ -52,7 +52,7 @@ export function lifeSeconds(model: ModelConfig, life: Life, roof: Roof, dtype: D
   const { prefill, decode } = scenarioWorkloads("", model, life.scenario, life.batch);
   const step = trainingStep(model, life.trainingSequence, life.trainingBatch);
   return {
-    training: exactly(trainingSeconds(step, roof) / step.tokens),
+    training: exactly(trainingRoofSeconds(step, roof) / step.tokens),
     prefill: exactly(rooflineSeconds(prefill, roof, dtype) / prefill.tokens),
     decode: exactly(rooflineSeconds(decode, roof, dtype) / decode.tokens),
   };

@@ -1,23 +1,17 @@
 // Before a model is run whole: what it takes in memory, whether the device's limits allow it, and what would fit instead.
 
-import {
-  activationsOf,
-  type CacheType,
-  cacheOf,
-  cacheTypes,
-  type DType,
-  dtypes,
-  weightBytes,
-} from "../kernels/elements";
+import { activationsOf, type CacheType, cacheOf, cacheTypes, type DType, dtypes } from "../kernels/elements";
 import type { Result } from "../result";
 import {
   allFused,
   type ForwardOptions,
   forward,
   knownModel,
-  layerParameters,
+  LARGEST_PIECE,
+  LONGEST_CHUNK,
   layersWithin,
   type ModelConfig,
+  matrixBytes,
   mergedTensors,
   modelIds,
   parameters,
@@ -77,12 +71,6 @@ export interface ModelFit extends FitQuestion {
   readonly problem: string | undefined;
 }
 
-/** Tokens of a prompt that one pass reads at most. */
-const CHUNK = 512;
-
-/** Vocabularies come in pieces of this size at most, also where bindings hold more. */
-const LARGEST_PIECE = 2 ** 29;
-
 /** Bytes that a binding of the device holds; no bound where it is not known. */
 const bindingOf = (device: FitDevice | undefined): number =>
   Math.min(
@@ -110,7 +98,7 @@ function tensorsOf(model: ModelConfig, question: FitQuestion, residentLayers: nu
     largestBinding: Math.min(binding, LARGEST_PIECE),
   };
   const step = forward(model, options);
-  const reading = forward(model, { ...options, tokens: Math.min(prompt, CHUNK), from: "prompt" });
+  const reading = forward(model, { ...options, tokens: Math.min(prompt, LONGEST_CHUNK), from: "prompt" });
   const tensors = mergedTensors([step, reading]);
   const sum = (...roles: readonly TensorRole[]) =>
     tensors.reduce((total, { role, bytes }) => total + (roles.includes(role) ? bytes : 0), 0);
@@ -143,7 +131,7 @@ export function modelFit(id: string, question: FitQuestion, device?: FitDevice):
       ? `${id} reads ${longest} tokens at most, and depth, prompt and answer are ${context}`
       : undefined);
   if (unable !== undefined) {
-    const weights = parameters(model) * weightBytes[dtype];
+    const weights = matrixBytes(model, dtype);
     return { ...about, weights, cache: 0, allocated: 0, problem: unable };
   }
   const binding = bindingOf(device);
@@ -167,10 +155,7 @@ export const isWhole = ({ problem, residentLayers, ofLayers }: ModelFit): boolea
 export function memoryFor(id: string, dtype: DType): number {
   const model = knownModel(id);
   if (model === undefined) throw new RangeError(`there is no model ${id}`);
-  const tables = model.tie_word_embeddings ? 1 : 2;
-  const weightsOf =
-    tables * model.vocab_size * model.hidden_size + model.num_hidden_layers * layerParameters(model);
-  const bytes = weightsOf * weightBytes[dtype];
+  const bytes = matrixBytes(model, dtype);
   const unit = bytes > 2 ** 30 ? 2 ** 30 : 2 ** 24;
   return Math.ceil(bytes / unit) * unit;
 }

@@ -5,7 +5,15 @@
 import { type Call, workOf } from "../kernels";
 import { type DType, dtypes } from "../kernels/elements";
 import type { Result } from "../result";
-import { decode, knownModel, modelIds, prefill, type Workload } from "../workloads";
+import {
+  decode,
+  dispatchesOf,
+  knownModel,
+  modelIds,
+  prefill,
+  SMALL_DISPATCHES,
+  type Workload,
+} from "../workloads";
 import { type Estimate, rateOf, secondsPerCall } from "./estimate";
 import { exactly } from "./interval";
 import { type WholeCosts, wholeCosts } from "./own_whole";
@@ -98,9 +106,6 @@ function secondsOf(call: Call, dtype: DType, samples: readonly Sample[]): Estima
   return { value: seconds, low: seconds * Math.exp(-half), high: seconds * Math.exp(half) };
 }
 
-/** Dispatches of a layer that are no matrix product and no attention: two norms with their residuals, rotation, cache, gate. */
-const SMALL_DISPATCHES = 5;
-
 const nothing: Terms = {
   weightsRead: 0,
   cacheRead: 0,
@@ -111,10 +116,6 @@ const nothing: Terms = {
   overhead: 0,
   communication: 0,
 };
-
-/** Dispatches of a pass through a model, all kernels counted. */
-const dispatchesOf = ({ steps, layers }: Workload): number =>
-  SMALL_DISPATCHES * layers + steps.reduce((sum, { count }) => sum + count, 0);
 
 /** The time of a pass and what it is made of; the name of a kernel that was not measured, where one was not. */
 function passOf(

@@ -4,16 +4,17 @@
 import { type Effort, efforts } from "../effort";
 import { type ForwardCase, forwardCases, forwardSeconds } from "../forward_result";
 import { type AnyCall, type Call, kernelOf, workOf } from "../kernels";
-import { type DType, dtypes, weightBytes } from "../kernels/elements";
+import { type DType, dtypes } from "../kernels/elements";
 import { probesOf } from "../kernels/probes";
 import type { Result } from "../result";
 import { type TrainingCase, trainingCases, trainingSeconds } from "../training_result";
 import {
   callName,
   decode,
+  dispatchesOf,
   knownModel,
   layersWithin,
-  parameters,
+  matrixBytes,
   prefill,
   type Workload,
   whyNoForward,
@@ -43,7 +44,7 @@ export function speedOf(result: Result): DeviceSpeed | undefined {
 }
 
 /** What a run spends its time on. */
-export const runParts = ["instruments", "roofs", "kernels", "tuning", "whole models", "training"] as const;
+const runParts = ["instruments", "roofs", "kernels", "tuning", "whole models", "training"] as const;
 export type RunPart = (typeof runParts)[number];
 
 /** Seconds at least and at most. */
@@ -140,7 +141,7 @@ function wholeModel(given: ForwardCase, roof: Roof, speed: DeviceSpeed, plan: Re
   const effort = efforts[plan.preset];
   const keys = depth + prompt + Math.ceil(generate / 2);
   const step = decode(given.model, model, 1, keys, batch);
-  const dispatches = step.steps.reduce((total, { count }) => total + count, 0) + 5 * model.num_hidden_layers;
+  const dispatches = dispatchesOf(step);
   const stepRoof = rooflineSeconds(step, roof, dtype) + dispatches * speed.dispatchCost;
   const promptRoof = batch * rooflineSeconds(prefill(given.model, model, prompt, depth), roof, dtype);
   const share = effort.search ? REACHED.prompt.searched : REACHED.prompt.quick;
@@ -149,7 +150,7 @@ function wholeModel(given: ForwardCase, roof: Roof, speed: DeviceSpeed, plan: Re
     scaled(span(stepRoof / REACHED.step.high, stepRoof / REACHED.step.low), FIRST_RUN.steps),
   ]);
   const resident = layersWithin(model, dtype, plan.memory) / model.num_hidden_layers;
-  const bytes = parameters(model) * weightBytes[dtype] * resident;
+  const bytes = matrixBytes(model, dtype) * resident;
   // Filling memory with random numbers is arithmetic rather than bandwidth.
   const filling = span(bytes / roof.bandwidth, (10 * bytes) / roof.bandwidth);
   const setUp = sum([SETTING_UP_MODEL, filling]);

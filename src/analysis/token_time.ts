@@ -1,6 +1,7 @@
 // Where the time of a step of decode goes: weights, KV cache, attention, other kernels, dispatches, gaps; and what the
 // API adds where each token is read back.
 
+import { isAttentionName, kernels } from "../kernels";
 import { type BreakdownPart, sixDigits, type WholeModel } from "./forward";
 
 /** What time is spent on, in the order in which it is drawn. */
@@ -36,15 +37,23 @@ export interface TokenTime {
   readonly cacheTold: boolean;
 }
 
-const PRODUCTS: ReadonlySet<string> = new Set(["matmul", "matvec", "swiglu"]);
+const PRODUCTS: ReadonlySet<string> = new Set([
+  "matmul",
+  "matvec",
+  "swiglu",
+  "expert_matvec",
+  "expert_swiglu",
+  "expert_matmul",
+]);
 
-/** What a kernel of a step is there for. */
+/** What a kernel of a step is there for. One of another version, which is not known here, is judged by its label. */
 export function kindOf({
   label,
   kernel,
 }: Pick<BreakdownPart, "label" | "kernel">): "weights" | "attention" | "other" {
-  if (kernel === "attention" || kernel === "attention_q8_0") return "attention";
-  return PRODUCTS.has(kernel) || /_proj$|^lm_head$/.test(label) ? "weights" : "other";
+  if (isAttentionName(kernel)) return "attention";
+  const product = Object.hasOwn(kernels, kernel) ? PRODUCTS.has(kernel) : /_proj$|^lm_head$/.test(label);
+  return product ? "weights" : "other";
 }
 
 const present = (parts: readonly TimePart[]) => parts.filter(({ seconds }) => seconds > 0);

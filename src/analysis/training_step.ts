@@ -1,5 +1,5 @@
-// One step of training as a list of operators. It is not a Workload: no kernel of the engine runs its backward pass or
-// its optimiser, so no Result can hold it; it is there to be bounded by rooflines and compared with inference.
+// One step of training as a list of operators, in 16 bits and for any model, unlike workloads/training.ts, which the engine
+// runs in f32: to be bounded by rooflines and compared with inference.
 
 import type { Chip } from "../chips/chip";
 import { workOf } from "../kernels";
@@ -113,7 +113,7 @@ export const trainingFlops = ({ operators }: TrainingStep): number =>
   operators.reduce((sum, { count, flops }) => sum + count * flops, 0);
 
 /** The shortest time of a step under a roof: each operator takes as long as the slower of arithmetic and traffic. */
-export const trainingSeconds = ({ operators }: TrainingStep, roof: Roof): number =>
+export const trainingRoofSeconds = ({ operators }: TrainingStep, roof: Roof): number =>
   operators.reduce(
     (sum, { count, flops, bytes }) => sum + count * Math.max(flops / roof.flops, bytes / roof.bandwidth),
     0,
@@ -134,7 +134,7 @@ export function trainingBounds(step: TrainingStep, chips: readonly Chip[]): Trai
     return {
       chip,
       roof,
-      tokensPerSecond: roof.known ? step.tokens / trainingSeconds(step, roof.roof) : undefined,
+      tokensPerSecond: roof.known ? step.tokens / trainingRoofSeconds(step, roof.roof) : undefined,
     };
   });
 }

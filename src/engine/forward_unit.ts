@@ -16,6 +16,7 @@ import { median } from "../statistics";
 import {
   allFused,
   knownModel,
+  LONGEST_CHUNK,
   linears,
   type ModelConfig,
   noneFused,
@@ -35,7 +36,7 @@ import { unfit } from "./pipeline";
 import type { Session } from "./session";
 
 /** Tokens of a prompt that one pass reads at most, as llama.cpp's ubatch, and at least. */
-const CHUNKS = { most: 512, least: 16 };
+const CHUNKS = { most: LONGEST_CHUNK, least: 16 };
 
 /** No dispatch of a chunk is planned to take longer. */
 const DISPATCH_SECONDS = 0.5;

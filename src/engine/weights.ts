@@ -5,6 +5,7 @@
 import { type AnyCall, kernelOf } from "../kernels";
 import { bitsOf, cacheOf, type DType, type Element, isFloat, quantsOf, storedAt } from "../kernels/elements";
 import { bytesOf, type Operand } from "../kernels/kernel";
+import { LARGEST_PIECE } from "../workloads";
 import { type Gpu, guarded } from "./device";
 import { fillBuffer } from "./fill";
 import { isStreamed } from "./pieces";
@@ -59,7 +60,7 @@ export interface Weights {
  * whole, and than 512 MiB: some drivers promise more and then do not give it.
  */
 export const largestPiece = ({ limits }: Gpu): number =>
-  Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize, 2 ** 29);
+  Math.min(limits.maxBufferSize, limits.maxStorageBufferBindingSize, LARGEST_PIECE);
 
 const align = (bytes: number) => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
 

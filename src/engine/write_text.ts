@@ -2,7 +2,14 @@
 // step is submitted, as a program has it that shows a text while it is written.
 
 import { cacheOf, type DType } from "../kernels/elements";
-import { allFused, type ForwardOptions, forward, layersWithin, type ModelConfig } from "../workloads";
+import {
+  allFused,
+  type ForwardOptions,
+  forward,
+  LONGEST_CHUNK,
+  layersWithin,
+  type ModelConfig,
+} from "../workloads";
 import type { Gpu } from "./device";
 import { type FillWeights, type Forward, prepareForward } from "./forward";
 import { partsOf } from "./forward_driver";
@@ -11,7 +18,7 @@ import { type Choose, planForward } from "./forward_plan";
 import { largestPiece } from "./weights";
 
 /** Tokens of a prompt that one pass reads at most: on a CPU a dispatch of more would keep it busy for too long. */
-const CHUNK = { hardware: 512, software: 64 };
+const CHUNK = { hardware: LONGEST_CHUNK, software: 64 };
 
 export interface TextRun {
   readonly model: ModelConfig;

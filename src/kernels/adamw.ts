@@ -1,7 +1,8 @@
 import wgsl from "../../shaders/adamw.wgsl?raw";
+import { byFours } from "./by_rows_and_fours";
 import { roundoff } from "./elements";
-import { byFours, floats, onlyF32, trafficOfAll, written } from "./f32_only";
-import type { Kernel, Operand, Variant } from "./kernel";
+import { floats, onlyF32, written } from "./f32_only";
+import { type Kernel, type Operand, trafficOfAll, type Variant } from "./kernel";
 
 export type AdamwShape = {
   readonly rows: number;

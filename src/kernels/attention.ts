@@ -3,21 +3,21 @@ import { subgroups } from "./attention_subgroups";
 import { threads } from "./attention_threads";
 import { tiled } from "./attention_tiled";
 import { activationsOf, cacheOf, type DType, roundoff } from "./elements";
-import { type Expected, type Kernel, type Matrix, type Operand, trafficOf } from "./kernel";
+import { type Expected, type Kernel, type Matrix, type Operand, trafficOfAll } from "./kernel";
 import { type CacheFormat, numbersOf, quantisedCache, wholeHeads } from "./quantised_cache";
 
 /** The output of a head is held in registers. */
 export const MAX_HEAD_DIM = 256;
 
-/** Query-key pairs of one head that the causal bound and the window leave: query i sees min(past + i + 1, window) keys. */
-function pairs({ queries, keys, window }: AttentionShape): number {
-  /** The sum of min(i, window) for i from 1 to n. */
-  const upTo = (n: number) => {
-    const rising = Math.min(n, window);
-    return (rising * (rising + 1)) / 2 + (n - rising) * window;
-  };
-  return upTo(keys) - upTo(keys - queries);
+/** Query-key pairs of one head where n queries see themselves and what is before them within a window: Σ min(i, window), i from 1 to n. */
+export function visiblePairs(n: number, window: number): number {
+  const rising = Math.min(n, window);
+  return (rising * (rising + 1)) / 2 + (n - rising) * window;
 }
+
+/** Query-key pairs of one head that the causal bound and the window leave: query i sees min(past + i + 1, window) keys. */
+const pairs = ({ queries, keys, window }: AttentionShape): number =>
+  visiblePairs(keys, window) - visiblePairs(keys - queries, window);
 
 /** Keys that at least one query sees: what has to be read. */
 const keysRead = ({ queries, keys, window }: AttentionShape) => Math.min(keys, window + queries - 1);
@@ -107,7 +107,7 @@ const attentionOf = (cache: CacheFormat): Kernel<AttentionShape> => ({
     const read = [...given, ...cacheOperands({ ...shape, keys: keysRead(shape) }, dtype, cache)];
     return {
       flops: 4 * shape.batch * shape.heads * shape.headDim * pairs(shape),
-      bytes: read.reduce((sum, operand) => sum + trafficOf(operand), 0),
+      bytes: trafficOfAll(read),
     };
   },
 

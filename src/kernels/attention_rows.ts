@@ -70,7 +70,22 @@ export const tooLong = (
 
 const MERGE_THREADS = 64;
 
-const outputRows = ({ batch, queries, heads }: AttentionShape) => batch * queries * heads;
+/** Rows of queries and of outputs. */
+export const outputRows = ({ batch, queries, heads }: AttentionShape) => batch * queries * heads;
+
+/** A spot of a workgroup that merges splits. */
+export function mergedSpot(
+  shape: AttentionShape,
+  workgroup: number,
+  choice: number,
+): readonly [number, number] | undefined {
+  const words = headWords(shape);
+  const all = outputRows(shape) * words;
+  const index = pick(workgroup * MERGE_THREADS, MERGE_THREADS, all, choice >>> 16);
+  if (index === undefined) return undefined;
+  const column = Math.min(4 * (index % words) + (choice & 3), shape.headDim - 1);
+  return [Math.floor(index / words), column];
+}
 
 /** A spot of a workgroup of the last stage, where a workgroup of the first one takes so many pieces. */
 export function attentionSpot(
@@ -84,25 +99,21 @@ export function attentionSpot(
     const piece = pick(first, perWorkgroup, pieces(shape, ROWS, 1), (choice >>> 8) & 0xff);
     return piece === undefined ? undefined : pieceSpot(shape, ROWS, piece, choice);
   }
-  const words = headWords(shape);
-  const all = outputRows(shape) * words;
-  const index = pick(workgroup * MERGE_THREADS, MERGE_THREADS, all, choice >>> 16);
-  if (index === undefined) return undefined;
-  const column = Math.min(4 * (index % words) + (choice & 3), shape.headDim - 1);
-  return [Math.floor(index / words), column];
+  return mergedSpot(shape, workgroup, choice);
 }
 
-/** The splits' results and their weights. */
-export const splitScratch = (shape: AttentionShape, SPLITS: number): Operand[] => {
-  const rows = outputRows(shape) * SPLITS;
-  const scratch = { rows, role: "scratch", element: "f32" } as const;
-  return SPLITS === 1
-    ? []
-    : [
-        { ...scratch, name: "partial", columns: shape.headDim },
-        { ...scratch, name: "stats", columns: 4 },
-      ];
+/** The results of so many splits and their weights. */
+export const partials = (shape: AttentionShape, SPLITS: number): Operand[] => {
+  const scratch = { rows: outputRows(shape) * SPLITS, role: "scratch", element: "f32" } as const;
+  return [
+    { ...scratch, name: "partial", columns: shape.headDim },
+    { ...scratch, name: "stats", columns: 4 },
+  ];
 };
+
+/** What splits leave where there are several. */
+export const splitScratch = (shape: AttentionShape, SPLITS: number): Operand[] =>
+  SPLITS === 1 ? [] : partials(shape, SPLITS);
 
 /** Splits are there to give every core its part of few rows; many rows are parts enough. */
 export const unfitSplits = (shape: AttentionShape, most: number, SPLITS: number): string | undefined =>

@@ -2,21 +2,11 @@
 
 import wgsl from "../../shaders/attention_sinks.wgsl?raw";
 import { attend, attention } from "./attention";
-import { type AttentionShape, headWords, merge } from "./attention_rows";
+import { type AttentionShape, headWords, merge, mergedSpot, outputRows, partials } from "./attention_rows";
 import { activationsOf, type DType, roundoff } from "./elements";
-import {
-  type AnyTuning,
-  type Kernel,
-  type Operand,
-  pick,
-  preludeFor,
-  trafficOf,
-  type Variant,
-} from "./kernel";
+import { type AnyTuning, type Kernel, type Operand, preludeFor, trafficOf, type Variant } from "./kernel";
 
 type AttentionVariant = Variant<AttentionShape, AnyTuning>;
-
-const outputRows = ({ batch, queries, heads }: AttentionShape) => batch * queries * heads;
 
 const splitsOf = ({ SPLITS }: AnyTuning): number => SPLITS ?? 1;
 
@@ -47,19 +37,8 @@ const withSinks = (variant: AttentionVariant): AttentionVariant => ({
       },
     ];
   },
-  scratch(tuning, shape) {
-    const scratch = { rows: outputRows(shape) * splitsOf(tuning), role: "scratch", element: "f32" } as const;
-    return [
-      { ...scratch, name: "partial", columns: shape.headDim },
-      { ...scratch, name: "stats", columns: 4 },
-    ];
-  },
-  spot(shape, _tuning, workgroup, choice) {
-    const words = headWords(shape);
-    const index = pick(workgroup * merge.threads, merge.threads, outputRows(shape) * words, choice >>> 16);
-    if (index === undefined) return undefined;
-    return [Math.floor(index / words), Math.min(4 * (index % words) + (choice & 3), shape.headDim - 1)];
-  },
+  scratch: (tuning, shape) => partials(shape, splitsOf(tuning)),
+  spot: (shape, _tuning, workgroup, choice) => mergedSpot(shape, workgroup, choice),
 });
 
 const sinksOf = ({ heads }: AttentionShape, dtype: DType): Operand => ({

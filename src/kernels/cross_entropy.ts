@@ -2,9 +2,10 @@
 
 import lossWgsl from "../../shaders/cross_entropy.wgsl?raw";
 import gradientWgsl from "../../shaders/cross_entropy_backward.wgsl?raw";
+import { byFours, byRows } from "./by_rows_and_fours";
 import { roundoff } from "./elements";
-import { byFours, byRows, floats, onlyF32, tokenIds, trafficOfAll, written } from "./f32_only";
-import type { Kernel, Operand } from "./kernel";
+import { floats, onlyF32, tokenIds, written } from "./f32_only";
+import { type Kernel, type Operand, trafficOfAll } from "./kernel";
 
 export type CrossEntropyShape = {
   /** Tokens of all sequences. */

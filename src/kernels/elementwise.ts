@@ -1,47 +1,17 @@
-// What is done to each number by itself: a residual connection alone, and the activation of a gated feed-forward layer
-// where the products are too large to have it built in.
+// What is done to each number by itself: a residual connection alone, a bias, joining what came in pieces, and the
+// activation of a gated feed-forward layer where the products are too large to have it built in.
 
 import activationWgsl from "../../shaders/activation.wgsl?raw";
 import addWgsl from "../../shaders/add.wgsl?raw";
 import addBiasWgsl from "../../shaders/add_bias.wgsl?raw";
 import joinWgsl from "../../shaders/join.wgsl?raw";
+import { byFours } from "./by_rows_and_fours";
 import { activationsOf, type DType, roundoff } from "./elements";
-import { type Kernel, type Operand, pick, preludeFor, trafficOf, type Variant } from "./kernel";
+import { type Kernel, type Operand, trafficOfAll } from "./kernel";
 
 export type ElementwiseShape = { readonly rows: number; readonly columns: number };
 
-type ElementwiseTuning = { readonly THREADS: number };
-
-/** A thread for each four numbers of an output of so many rows. */
-export const fours = <Shape extends { readonly columns: number }>(
-  shader: string,
-  wgsl: string,
-  rowsOf: (shape: Shape) => number,
-  binds: readonly string[],
-  flags: Readonly<Record<string, number>> = {},
-): Variant<Shape, ElementwiseTuning> => ({
-  shaders: { [shader]: wgsl },
-  space: { THREADS: [16, 32, 64, 128, 256] },
-  starts: [{ THREADS: 64 }, { THREADS: 256 }],
-  describe: ({ THREADS }) => `${THREADS} threads`,
-  demand: ({ THREADS }) => ({ threads: THREADS, workgroupStorage: 0 }),
-  stages: ({ THREADS }, shape, dtype) => [
-    {
-      shader,
-      prelude: preludeFor(activationsOf[dtype], { THREADS, ...flags }),
-      workgroups: Math.ceil((rowsOf(shape) * Math.ceil(shape.columns / 4)) / THREADS),
-      binds,
-    },
-  ],
-  spot(shape, { THREADS }, workgroup, choice) {
-    const words = Math.ceil(shape.columns / 4);
-    const index = pick(workgroup * THREADS, THREADS, rowsOf(shape) * words, choice >>> 2);
-    if (index === undefined) return undefined;
-    return [Math.floor(index / words), Math.min(4 * (index % words) + (choice & 3), shape.columns - 1)];
-  },
-});
-
-const rowsOf = ({ rows }: ElementwiseShape) => rows;
+const size = (shape: ElementwiseShape) => shape;
 
 const common = {
   fields: ["rows", "columns"],
@@ -57,8 +27,6 @@ const operand = (
   dtype: DType,
 ): Operand => ({ name, rows, columns, role, element: activationsOf[dtype] });
 
-const traffic = (operands: readonly Operand[]) => operands.reduce((sum, each) => sum + trafficOf(each), 0);
-
 const addOperands = ({ rows, columns }: ElementwiseShape, dtype: DType): Operand[] => [
   operand("x", "activations", rows, columns, dtype),
   operand("y", "activations", rows, columns, dtype),
@@ -68,11 +36,11 @@ const addOperands = ({ rows, columns }: ElementwiseShape, dtype: DType): Operand
 /** sum = x + y: a residual connection. */
 export const add: Kernel<ElementwiseShape> = {
   ...common,
-  variants: { fours: fours("add", addWgsl, rowsOf, ["x", "y", "sum"]) },
+  variants: { fours: byFours({ shader: "add", wgsl: addWgsl, binds: ["x", "y", "sum"] }, size) },
   operands: addOperands,
   work: (shape, dtype) => ({
     flops: shape.rows * shape.columns,
-    bytes: traffic(addOperands(shape, dtype)),
+    bytes: trafficOfAll(addOperands(shape, dtype)),
   }),
   reference: (_shape, [x, y], row, columns) =>
     columns.map((column) => {
@@ -91,11 +59,11 @@ const biasOperands = ({ rows, columns }: ElementwiseShape, dtype: DType): Operan
 /** sum = x + bias, the same for each row: what a projection adds where no kernel after it does. */
 export const add_bias: Kernel<ElementwiseShape> = {
   ...common,
-  variants: { fours: fours("add_bias", addBiasWgsl, rowsOf, ["x", "bias", "sum"]) },
+  variants: { fours: byFours({ shader: "add_bias", wgsl: addBiasWgsl, binds: ["x", "bias", "sum"] }, size) },
   operands: biasOperands,
   work: (shape, dtype) => ({
     flops: shape.rows * shape.columns,
-    bytes: traffic(biasOperands(shape, dtype)),
+    bytes: trafficOfAll(biasOperands(shape, dtype)),
   }),
   reference: (_shape, [x, bias], row, columns) =>
     columns.map((column) => {
@@ -119,10 +87,10 @@ const joinOperands = ({ rows, columns, block }: JoinShape, dtype: DType): Operan
 export const join: Kernel<JoinShape> = {
   ...common,
   fields: ["rows", "columns", "block"],
-  variants: { fours: fours("join", joinWgsl, rowsOf, ["blocks", "out"]) },
+  variants: { fours: byFours({ shader: "join", wgsl: joinWgsl, binds: ["blocks", "out"] }, size) },
   impossible: ({ block }) => (block % 4 === 0 ? undefined : "join's blocks have a multiple of 4 columns"),
   operands: joinOperands,
-  work: (shape, dtype) => ({ flops: 0, bytes: 2 * traffic(joinOperands(shape, dtype).slice(1)) }),
+  work: (shape, dtype) => ({ flops: 0, bytes: 2 * trafficOfAll(joinOperands(shape, dtype).slice(1)) }),
   reference: ({ rows, block }, [blocks], row, columns) =>
     columns.map((column) => {
       const value = blocks!(Math.floor(column / block) * rows + row, column % block);
@@ -143,12 +111,17 @@ const gatedBy = (
   { flops, of }: { readonly flops: number; of(gate: number): number },
 ): Kernel<ElementwiseShape> => ({
   ...common,
-  variants: { fours: fours("activation", activationWgsl, rowsOf, ["gated", "y"], { GELU }) },
+  variants: {
+    fours: byFours(
+      { shader: "activation", wgsl: activationWgsl, binds: ["gated", "y"], constants: { GELU } },
+      size,
+    ),
+  },
   impossible: ({ columns }) => (columns % 4 === 0 ? undefined : `${name}'s columns are a multiple of 4`),
   operands: gatedOperands,
   work: (shape, dtype) => ({
     flops: flops * shape.rows * shape.columns,
-    bytes: traffic(gatedOperands(shape, dtype)),
+    bytes: trafficOfAll(gatedOperands(shape, dtype)),
   }),
   reference: (shape, [gated], row, columns) =>
     columns.map((column) => {

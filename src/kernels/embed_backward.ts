@@ -1,6 +1,7 @@
 import wgsl from "../../shaders/embed_backward.wgsl?raw";
-import { byRows, floats, onlyF32, tokenIds, trafficOfAll, written } from "./f32_only";
-import { type Kernel, type Operand, sumTolerance } from "./kernel";
+import { byRows } from "./by_rows_and_fours";
+import { floats, onlyF32, tokenIds, written } from "./f32_only";
+import { type Kernel, type Operand, sumTolerance, trafficOfAll } from "./kernel";
 
 export type EmbedBackwardShape = {
   readonly tokens: number;

@@ -2,10 +2,11 @@
 
 import groupWgsl from "../../shaders/expert_group.wgsl?raw";
 import wgsl from "../../shaders/expert_matmul.wgsl?raw";
-import { activationsOf, bitsOf, quantsOf } from "./elements";
+import { activationsOf, quantsOf } from "./elements";
 import { type ExpertShape, expertKernel, expertProducts, pairsOf } from "./experts";
 import { type Kernel, pick, preludeFor, spotAt, sumTolerance, type Variant } from "./kernel";
 import { MOST_STATEMENTS } from "./output_tiles";
+import { unpacking } from "./product";
 
 type GroupedTuning = {
   readonly GROUP_M: number;
@@ -58,9 +59,8 @@ const grouped = (stored: "floats" | "quants"): Variant<ExpertShape, GroupedTunin
     stages(tuning, shape, dtype) {
       const [rows, columns] = tileOf(tuning);
       const elem = activationsOf[dtype];
-      const BITS = bitsOf[quantsOf[dtype] ?? "i8"];
       const flags = { FLOATS: Number(floats), QUANTS: Number(!floats) };
-      const constants = { ...tuning, ...flags, BITS, WORDS: BITS / 4, FOURS: 32 / BITS };
+      const constants = { ...tuning, ...flags, ...unpacking(dtype) };
       return [
         {
           shader: "expert_group",

@@ -2,7 +2,7 @@
 
 import floatsWgsl from "../../shaders/expert_matvec.wgsl?raw";
 import quantsWgsl from "../../shaders/expert_matvec_quants.wgsl?raw";
-import { activationsOf, bitsOf, quantsOf, roundoff } from "./elements";
+import { activationsOf, quantsOf, roundoff } from "./elements";
 import { type ExpertShape, expertKernel, expertProducts, pairsOf } from "./experts";
 import { type Kernel, pick, preludeFor, spotAt, sumTolerance, type Variant } from "./kernel";
 import {
@@ -13,7 +13,8 @@ import {
   laneSpace,
   type PerOutput,
 } from "./matvec_lanes";
-import { gated, STEEPEST_SILU } from "./swiglu";
+import { unpacking } from "./product";
+import { gated } from "./swiglu";
 
 /** Outputs of a workgroup. */
 const outputsOf = ({ TEAMS, ROWS }: LanesTuning, perOutput: PerOutput) => (TEAMS * ROWS) / perOutput;
@@ -51,12 +52,14 @@ function lanes(perOutput: PerOutput, stored: "floats" | "quants"): Variant<Exper
     demand: (tuning, shape) => demand(tuning, one(shape)),
     stages(tuning, shape, dtype) {
       const { M: _, ...all } = constants(tuning, one(shape));
-      const BITS = bitsOf[quantsOf[dtype] ?? "i8"];
-      const unpacking = floats ? {} : { BITS, WORDS: BITS / 4, FOURS: 32 / BITS };
       return [
         {
           shader,
-          prelude: preludeFor(activationsOf[dtype], { ...all, ...unpacking }, laneExtensions(tuning)),
+          prelude: preludeFor(
+            activationsOf[dtype],
+            { ...all, ...(!floats && unpacking(dtype)) },
+            laneExtensions(tuning),
+          ),
           workgroups: pairsOf(shape) * perPair(shape, tuning, perOutput),
           binds: ["x", "ids", "w", ...(floats ? [] : ["scales"]), "y"],
         },
@@ -91,7 +94,7 @@ export const expert_swiglu: Kernel<ExpertShape> = {
   reference(shape, inputs, row, columns) {
     const ups = columns.map((column) => shape.N + column);
     const of = (wanted: readonly number[]) => expertProducts(shape, inputs, row, wanted, 2);
-    return gated(of(columns), of(ups), STEEPEST_SILU);
+    return gated(of(columns), of(ups));
   },
   // As swiglu's.
   tolerance: ({ K }) => sumTolerance(K) + 16 * roundoff.f32,

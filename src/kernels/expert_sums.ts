@@ -2,12 +2,10 @@
 
 import clampedWgsl from "../../shaders/clamped_swiglu.wgsl?raw";
 import combineWgsl from "../../shaders/combine.wgsl?raw";
+import { byFours } from "./by_rows_and_fours";
 import { activationsOf, type DType, roundoff } from "./elements";
-import { fours } from "./elementwise";
-import { chosenOperand } from "./experts";
-import { type Kernel, type Operand, sumTolerance, trafficOf } from "./kernel";
-
-const traffic = (operands: readonly Operand[]) => operands.reduce((sum, each) => sum + trafficOf(each), 0);
+import { chosenOperand, tooFewExperts } from "./experts";
+import { type Kernel, type Operand, sumTolerance, trafficOfAll } from "./kernel";
 
 export type CombineShape = {
   readonly tokens: number;
@@ -30,19 +28,25 @@ const combineOperands = (
   ];
 };
 
+/** Rows and columns of what is combined. */
+const combined = ({ tokens, columns }: CombineShape) => ({ rows: tokens, columns });
+
 const combineTolerance = (chosen: number) => sumTolerance(2 * chosen) + 2 * roundoff.f32;
 
 /** out[t] = Σ weights[t, j] · y[t, j]: what a token's experts give, as much of each as it counts. */
 export const combine: Kernel<CombineShape> = {
   fields: ["tokens", "chosen", "columns"],
   variants: {
-    fours: fours("combine", combineWgsl, ({ tokens }) => tokens, ["y", "weights", "out"], { BIASED: 0 }),
+    fours: byFours(
+      { shader: "combine", wgsl: combineWgsl, binds: ["y", "weights", "out"], constants: { BIASED: 0 } },
+      combined,
+    ),
   },
   shapeClass: () => "all",
   operands: (shape, dtype) => combineOperands(shape, dtype),
   work: (shape, dtype) => ({
     flops: 2 * shape.tokens * shape.chosen * shape.columns,
-    bytes: traffic(combineOperands(shape, dtype)),
+    bytes: trafficOfAll(combineOperands(shape, dtype)),
   }),
   products: ({ chosen }) => chosen,
   reference: ({ chosen }, [y, weights], row, columns) =>
@@ -60,10 +64,7 @@ export const combine: Kernel<CombineShape> = {
 
 export type BiasedCombineShape = CombineShape & { readonly experts: number };
 
-const biasOperands = (
-  { experts, columns, ...shape }: Omit<BiasedCombineShape, "columns"> & { readonly columns: number },
-  dtype: DType,
-): Operand[] => [
+const biasOperands = ({ experts, columns, ...shape }: BiasedCombineShape, dtype: DType): Operand[] => [
   chosenOperand({ experts, ...shape }),
   { name: "bias", rows: experts, columns, role: "activations", element: activationsOf[dtype] },
 ];
@@ -72,7 +73,7 @@ const biasOperands = (
 const biasRows = ({ tokens, chosen, experts }: BiasedCombineShape) => Math.min(experts, tokens * chosen);
 
 const biasedTraffic = (operands: readonly Operand[], shape: BiasedCombineShape) =>
-  traffic(operands.map((each) => (each.name === "bias" ? { ...each, rows: biasRows(shape) } : each)));
+  trafficOfAll(operands.map((each) => (each.name === "bias" ? { ...each, rows: biasRows(shape) } : each)));
 
 const biasedCombineOperands = (shape: BiasedCombineShape, dtype: DType) =>
   combineOperands(shape, dtype, biasOperands(shape, dtype));
@@ -81,12 +82,17 @@ const biasedCombineOperands = (shape: BiasedCombineShape, dtype: DType) =>
 export const biased_combine: Kernel<BiasedCombineShape> = {
   fields: ["tokens", "chosen", "columns", "experts"],
   variants: {
-    fours: fours("combine", combineWgsl, ({ tokens }) => tokens, ["y", "weights", "out", "ids", "bias"], {
-      BIASED: 1,
-    }),
+    fours: byFours(
+      {
+        shader: "combine",
+        wgsl: combineWgsl,
+        binds: ["y", "weights", "out", "ids", "bias"],
+        constants: { BIASED: 1 },
+      },
+      combined,
+    ),
   },
-  impossible: ({ chosen, experts }) =>
-    chosen > experts ? "a token goes through no more experts than there are" : undefined,
+  impossible: tooFewExperts,
   shapeClass: () => "all",
   operands: biasedCombineOperands,
   work: (shape, dtype) => ({
@@ -130,17 +136,14 @@ const ALPHA = 1.702;
 export const clamped_swiglu: Kernel<ClampedSwigluShape> = {
   fields: ["tokens", "chosen", "experts", "columns", "milliLimit"],
   variants: {
-    fours: fours("clamped_swiglu", clampedWgsl, ({ tokens, chosen }) => tokens * chosen, [
-      "gated",
-      "ids",
-      "bias",
-      "y",
-    ]),
+    fours: byFours(
+      { shader: "clamped_swiglu", wgsl: clampedWgsl, binds: ["gated", "ids", "bias", "y"] },
+      ({ tokens, chosen, columns }: ClampedSwigluShape) => ({ rows: tokens * chosen, columns }),
+    ),
   },
-  impossible({ chosen, experts, columns }) {
-    if (chosen > experts) return "a token goes through no more experts than there are";
-    return columns % 4 === 0 ? undefined : "clamped_swiglu's columns are a multiple of 4";
-  },
+  impossible: (shape) =>
+    tooFewExperts(shape) ??
+    (shape.columns % 4 === 0 ? undefined : "clamped_swiglu's columns are a multiple of 4"),
   shapeClass: () => "all",
   operands: clampedOperands,
   /** Two sums of a bias, three bounds, a scale, an exponential, two sums, a quotient and a product. */

@@ -1,6 +1,6 @@
 // What products with experts' matrices have in common: which token goes through which expert is known on the GPU only.
 
-import { activationsOf, type DType, quantsOf } from "./elements";
+import { activationsOf, type DType } from "./elements";
 import { type Expected, type Kernel, type Matrix, type Operand, splitRange, trafficOf } from "./kernel";
 import { dotProducts, weightOperands, weightsOf, wholeBlocks } from "./product";
 
@@ -26,24 +26,14 @@ export type ExpertShape = {
   readonly K: number;
 };
 
-export const expertFields = [
-  "tokens",
-  "chosen",
-  "sharing",
-  "experts",
-  "held",
-  "until",
-  "woken",
-  "N",
-  "K",
-] as const;
+const expertFields = ["tokens", "chosen", "sharing", "experts", "held", "until", "woken", "N", "K"] as const;
 
 /** Rows of the output: one for each token and expert of it. */
 export const pairsOf = ({ tokens, chosen }: ExpertShape): number => tokens * chosen;
 
 /**
  * Experts of `experts` that are expected to be woken by `tokens` tokens, each of which goes through `chosen` different
- * ones as if all were as likely: all but those that nobody picks, E·(1 − (1 − k/E)^n), to the next whole number.
+ * ones as if all were as likely: all but those that nobody picks, E·(1 − (1 − k/E)^n), to the nearest whole number.
  */
 export const wokenExperts = (experts: number, chosen: number, tokens: number): number =>
   Math.max(chosen, Math.round(experts * (1 - (1 - chosen / experts) ** tokens)));
@@ -65,7 +55,7 @@ export const chosenOperand = ({
 });
 
 /** Operands where each expert has `perOutput` matrices of N rows, one below the other. */
-export function expertOperands(shape: ExpertShape, dtype: DType, perOutput: 1 | 2): Operand[] {
+function expertOperands(shape: ExpertShape, dtype: DType, perOutput: 1 | 2): Operand[] {
   const { sharing, held, N, K } = shape;
   const element = activationsOf[dtype];
   return [
@@ -103,8 +93,17 @@ export function expertProducts(
   return dotProducts(x!, weightsOf(w!, scales), shape.K, at, rows);
 }
 
-function impossible({ chosen, sharing, experts, held, until, woken }: ExpertShape): string | undefined {
-  if (chosen > experts) return "a token goes through no more experts than there are";
+/** Why a token cannot go through so many of so few experts, or undefined. */
+export const tooFewExperts = ({
+  chosen,
+  experts,
+}: Pick<ExpertShape, "chosen" | "experts">): string | undefined =>
+  chosen > experts ? "a token goes through no more experts than there are" : undefined;
+
+function impossible(shape: ExpertShape): string | undefined {
+  const { chosen, sharing, experts, held, until, woken } = shape;
+  const tooFew = tooFewExperts(shape);
+  if (tooFew !== undefined) return tooFew;
   if (sharing !== 1 && sharing !== chosen) return "rows are shared by all of a token's experts, or by none";
   if (held > until || until > experts) return "the experts held are some of the layer's";
   return woken > experts ? "no more experts are woken than there are" : undefined;
@@ -115,8 +114,7 @@ export const expertKernel = (perOutput: 1 | 2) =>
   ({
     fields: expertFields,
     impossible,
-    unsupported: (shape: ExpertShape, dtype: DType) =>
-      quantsOf[dtype] === undefined ? undefined : wholeBlocks(shape, dtype),
+    unsupported: wholeBlocks,
     operands: (shape: ExpertShape, dtype: DType) => expertOperands(shape, dtype, perOutput),
     rowsRead: (shape: ExpertShape) => rowsRead(shape, perOutput),
     work(shape: ExpertShape, dtype: DType) {

@@ -1,7 +1,7 @@
-// What the kernels of a training step have in common: they are computed in f32, and most of them by rows or by fours.
+// What the kernels of a training step have in common: they are computed in f32.
 
 import type { DType } from "./elements";
-import { type Operand, pick, trafficOf, type Variant } from "./kernel";
+import type { Operand } from "./kernel";
 
 /** Training keeps weights, gradients and moments in f32. */
 export const onlyF32 = (_shape: unknown, dtype: DType): string | undefined =>
@@ -25,74 +25,4 @@ export const tokenIds = (name: string, tokens: number, vocabulary: number): Oper
   ...floats(name, 1, tokens),
   element: "u32",
   range: [0, vocabulary],
-});
-
-/** Bytes in and out. */
-export const trafficOfAll = (operands: readonly Operand[]): number =>
-  operands.reduce((sum, each) => sum + trafficOf(each), 0);
-
-/** Rows and columns of an output that threads or workgroups divide among them. */
-interface Size {
-  readonly rows: number;
-  readonly columns: number;
-}
-
-type ThreadsTuning = { readonly THREADS: number };
-
-interface Text {
-  readonly shader: string;
-  readonly wgsl: string;
-  readonly binds: readonly string[];
-  readonly constants?: Readonly<Record<string, number>>;
-}
-
-/** A thread for each vec4 of what `sizeOf` says. `placed` says where in the output a row and column of that is. */
-export function byFours<Shape>(
-  { shader, wgsl, binds, constants = {} }: Text,
-  sizeOf: (shape: Shape) => Size,
-  placed: (at: readonly [number, number], shape: Shape, choice: number) => readonly [number, number] = (at) =>
-    at,
-): Variant<Shape, ThreadsTuning> {
-  return {
-    shaders: { [shader]: wgsl },
-    space: { THREADS: [16, 32, 64, 128, 256] },
-    starts: [{ THREADS: 64 }, { THREADS: 256 }],
-    describe: ({ THREADS }) => `${THREADS} threads`,
-    demand: ({ THREADS }) => ({ threads: THREADS, workgroupStorage: 0 }),
-    stages: ({ THREADS }, shape) => {
-      const { rows, columns } = sizeOf(shape);
-      const workgroups = Math.ceil((rows * Math.ceil(columns / 4)) / THREADS);
-      return [{ shader, prelude: { constants: { THREADS, ...constants } }, workgroups, binds }];
-    },
-    spot(shape, { THREADS }, workgroup, choice) {
-      const { rows, columns } = sizeOf(shape);
-      const words = Math.ceil(columns / 4);
-      const index = pick(workgroup * THREADS, THREADS, rows * words, choice >>> 8);
-      if (index === undefined) return undefined;
-      const column = Math.min(4 * (index % words) + (choice & 3), columns - 1);
-      return placed([Math.floor(index / words), column], shape, (choice >>> 2) & 63);
-    },
-  };
-}
-
-/** A workgroup for each row. `bytes` of workgroup memory for each thread; `outputs` have rows like it, one below the other. */
-export const byRows = <Shape>(
-  { shader, wgsl, binds, constants = {} }: Text,
-  sizeOf: (shape: Shape) => Size,
-  { bytes, outputs = 1 }: { readonly bytes: number; readonly outputs?: number },
-): Variant<Shape, ThreadsTuning> => ({
-  shaders: { [shader]: wgsl },
-  space: { THREADS: [8, 16, 32, 64, 128, 256] },
-  starts: [{ THREADS: 64 }, { THREADS: 256 }, { THREADS: 8 }],
-  describe: ({ THREADS }) => `${THREADS} threads`,
-  demand: ({ THREADS }) => ({ threads: THREADS, workgroupStorage: bytes * THREADS }),
-  stages: ({ THREADS }, shape) => [
-    { shader, prelude: { constants: { THREADS, ...constants } }, workgroups: sizeOf(shape).rows, binds },
-  ],
-  spot(shape, _tuning, workgroup, choice) {
-    const { rows, columns } = sizeOf(shape);
-    return workgroup >= rows
-      ? undefined
-      : [(choice % outputs) * rows + workgroup, Math.floor(choice / outputs) % columns];
-  },
 });

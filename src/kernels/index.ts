@@ -110,9 +110,12 @@ export function kernelOf(name: KernelName): AnyKernel {
 const attentions = ["attention", "attention_q8_0", "sink_attention"] as const;
 type AttentionName = (typeof attentions)[number];
 
+/** Whether a kernel of this name, of a result perhaps, is attention, whatever its KV cache is stored as. */
+export const isAttentionName = (kernel: string): boolean => attentions.some((each) => each === kernel);
+
 /** Whether a call is attention, whatever its KV cache is stored as. */
 export const isAttention = (call: Call): call is Extract<Call, { kernel: AttentionName }> =>
-  attentions.some((each) => each === call.kernel);
+  isAttentionName(call.kernel);
 
 /** FLOP and bytes of one call. */
 export function workOf(call: Call, dtype: DType): Work {

@@ -207,6 +207,10 @@ export const outputsOf = (operands: readonly Operand[]): Operand[] =>
 export const trafficOf = ({ rows, columns, element }: Operand): number =>
   (rows * columns * bitsOf[element]) / 8;
 
+/** The same of all of them: bytes in and out. */
+export const trafficOfAll = (operands: readonly Operand[]): number =>
+  operands.reduce((sum, each) => sum + trafficOf(each), 0);
+
 /**
  * Tolerance of a sum of `terms` products accumulated in f32, relative to the sum of the absolute products.
  * Errors of independent roundings grow as the square root of their number (Higham & Mary, SIAM J. Sci.

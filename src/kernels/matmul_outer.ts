@@ -3,8 +3,16 @@
 // turned first, for what is fastest at matmul.
 
 import wgsl from "../../shaders/matmul_outer.wgsl?raw";
-import { floats, onlyF32, trafficOfAll, written } from "./f32_only";
-import { type Expected, type Kernel, type Operand, splitRange, sumTolerance, type Variant } from "./kernel";
+import { floats, onlyF32, written } from "./f32_only";
+import {
+  type Expected,
+  type Kernel,
+  type Operand,
+  splitRange,
+  sumTolerance,
+  trafficOfAll,
+  type Variant,
+} from "./kernel";
 import { broadcast } from "./matmul_broadcast";
 import { matrix } from "./matmul_matrix";
 import { MOST_STATEMENTS, type Tile, tileCount, tileSpot } from "./output_tiles";

@@ -5,7 +5,7 @@ import quants from "../../shaders/matmul_tiled_quants.wgsl?raw";
 import { activationsOf, bitsOf, quantsOf } from "./elements";
 import { preludeFor, type Variant } from "./kernel";
 import { MOST_STATEMENTS, type Tile, tileCount, tileSpot } from "./output_tiles";
-import { type MatmulShape, weightBits } from "./product";
+import { type MatmulShape, unpacking } from "./product";
 import { partsOf, sumShaders, sumSpot, sumStage } from "./sum_parts";
 
 type TiledTuning = {
@@ -120,16 +120,13 @@ export const tiledQuants: Variant<MatmulShape, QuantsTuning> = {
     const [tileM, tileN] = tileOf(tuning);
     return { threads: tuning.GROUP_M * tuning.GROUP_N, workgroupStorage: (tileM + tileN) * 9 * 16 };
   },
-  stages(tuning, shape, dtype) {
-    const BITS = weightBits(dtype);
-    return [
-      {
-        shader: "matmul_tiled_quants",
-        prelude: preludeFor(activationsOf[dtype], { ...tuning, BITS, WORDS: BITS / 4, FOURS: 32 / BITS }),
-        workgroups: tileCount(shape, tileOf(tuning)),
-        binds: ["a", "b", "scales", "c"],
-      },
-    ];
-  },
+  stages: (tuning, shape, dtype) => [
+    {
+      shader: "matmul_tiled_quants",
+      prelude: preludeFor(activationsOf[dtype], { ...tuning, ...unpacking(dtype) }),
+      workgroups: tileCount(shape, tileOf(tuning)),
+      binds: ["a", "b", "scales", "c"],
+    },
+  ],
   spot: (shape, tuning, workgroup, choice) => tileSpot(shape, tileOf(tuning), workgroup, choice),
 };

@@ -13,7 +13,7 @@ import {
   laneSpace,
   type PerOutput,
 } from "./matvec_lanes";
-import { type MatmulShape, quantisedInput, weightBits } from "./product";
+import { type MatmulShape, quantisedInput, unpacking, weightBits } from "./product";
 
 const starts: readonly LanesTuning[] = [
   { LANES: 32, TEAMS: 4, ROWS: 4, SUBGROUP: 0 },
@@ -38,8 +38,7 @@ export function quants(perOutput: PerOutput): Variant<MatmulShape, LanesTuning> 
     unfit: (tuning, shape, dtype) => unfitFloats(dtype) ?? unfit(tuning, shape),
     demand,
     stages(tuning, shape, dtype) {
-      const BITS = weightBits(dtype);
-      const all = { ...constants(tuning, shape), BITS, WORDS: BITS / 4, FOURS: 32 / BITS };
+      const all = { ...constants(tuning, shape), ...unpacking(dtype) };
       return [
         {
           shader: "matvec_quants",

@@ -1,7 +1,7 @@
 // What matmul and matvec compute, A · Bᵀ with B a weight matrix, whatever its numbers are stored as.
 
 import { activationsOf, BLOCK, bitsOf, type DType, quantsOf } from "./elements";
-import { type Expected, type Matrix, type Operand, trafficOf } from "./kernel";
+import { type Expected, type Matrix, type Operand, trafficOfAll } from "./kernel";
 
 export type MatmulShape = { readonly M: number; readonly N: number; readonly K: number };
 
@@ -29,6 +29,12 @@ export const wholeBlocks = ({ K }: Pick<MatmulShape, "K">, dtype: DType): string
 /** Bits of a weight where they are whole numbers; of floats it does not matter. */
 export const weightBits = (dtype: DType): number => bitsOf[quantsOf[dtype] ?? "i8"];
 
+/** What shaders unpack weights with: their bits, vec4us of a block, and fours of neighbours in each of these. */
+export function unpacking(dtype: DType) {
+  const BITS = weightBits(dtype);
+  return { BITS, WORDS: BITS / 4, FOURS: 32 / BITS };
+}
+
 /** X rounded to eight bits, and its scales: what a stage before the product hands on. */
 export const quantisedInput = (rows: number, K: number): Operand[] => [
   { name: "x_quants", rows, columns: K, role: "scratch", element: "i8" },
@@ -45,7 +51,7 @@ export const fewRowsClass = ({ M, N }: MatmulShape): string =>
 /** FLOP and bytes of A · Bᵀ. */
 export const productWork = (operands: readonly Operand[], { M, N, K }: MatmulShape) => ({
   flops: 2 * M * N * K,
-  bytes: operands.reduce((sum, operand) => sum + trafficOf(operand), 0),
+  bytes: trafficOfAll(operands),
 });
 
 /** Columns `columns` of row `row` of A·Bᵀ, where A is (rows, K) and B (columns, K). */

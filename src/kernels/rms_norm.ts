@@ -9,7 +9,7 @@ import {
   type Operand,
   preludeFor,
   sumTolerance,
-  trafficOf,
+  trafficOfAll,
   type Variant,
 } from "./kernel";
 import { quantisedInput, weightBits, wholeBlocks } from "./product";
@@ -76,8 +76,6 @@ const matrices = ({ rows, columns }: RmsNormShape, dtype: DType) => {
   return { read, written };
 };
 
-const traffic = (operands: readonly Operand[]) => operands.reduce((sum, each) => sum + trafficOf(each), 0);
-
 /** A row of x, or of x + y, normed; errors are relative to |x| + |y|. */
 function normed(
   { columns, nanoEpsilon }: RmsNormShape,
@@ -118,7 +116,7 @@ export const rms_norm: Kernel<RmsNormShape> = {
   /** A square and its sum, and two products, for each number. */
   work: (shape, dtype) => ({
     flops: 4 * shape.rows * shape.columns,
-    bytes: traffic(normOperands(shape, dtype)),
+    bytes: trafficOfAll(normOperands(shape, dtype)),
   }),
   reference: normed,
 };
@@ -138,7 +136,7 @@ export const add_rms_norm: Kernel<RmsNormShape> = {
   operands: addOperands,
   work: (shape, dtype) => ({
     flops: 5 * shape.rows * shape.columns,
-    bytes: traffic(addOperands(shape, dtype)),
+    bytes: trafficOfAll(addOperands(shape, dtype)),
   }),
   reference(shape, inputs, row, columns) {
     const [x, , y] = inputs;

@@ -2,9 +2,10 @@
 
 import sumWgsl from "../../shaders/column_sum.wgsl?raw";
 import wgsl from "../../shaders/rms_norm_backward.wgsl?raw";
+import { byRows } from "./by_rows_and_fours";
 import { roundoff } from "./elements";
-import { byRows, floats, onlyF32, trafficOfAll, written } from "./f32_only";
-import { type Kernel, type Operand, pick, sumTolerance, type Variant } from "./kernel";
+import { floats, onlyF32, written } from "./f32_only";
+import { type Kernel, type Operand, pick, sumTolerance, trafficOfAll, type Variant } from "./kernel";
 import type { RmsNormShape } from "./rms_norm";
 
 const inputs = ["x", "weight", "dy"] as const;
@@ -39,9 +40,9 @@ const backward = (ADD: 0 | 1): Kernel<RmsNormShape> => {
     unsupported: onlyF32,
     shapeClass: () => "all",
     operands,
-    /** Two sums of products, a difference of two products, and a product for the shares. */
+    /** A square and its sum, two products and their sum; of dx three products and a difference, of a share two products. */
     work: (shape) => ({
-      flops: (12 + ADD) * shape.rows * shape.columns,
+      flops: (11 + ADD) * shape.rows * shape.columns,
       bytes: trafficOfAll(operands(shape)),
     }),
     products: ({ columns }) => 2 * columns,

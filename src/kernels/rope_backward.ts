@@ -1,7 +1,7 @@
 import wgsl from "../../shaders/rope_backward.wgsl?raw";
 import { roundoff } from "./elements";
-import { floats, onlyF32, trafficOfAll, written } from "./f32_only";
-import { type Kernel, type Operand, pick, type Variant } from "./kernel";
+import { floats, onlyF32, written } from "./f32_only";
+import { type Kernel, type Operand, pick, trafficOfAll, type Variant } from "./kernel";
 
 export type RopeBackwardShape = {
   readonly batch: number;

@@ -2,7 +2,8 @@
 
 import wgsl from "../../shaders/route.wgsl?raw";
 import { activationsOf, type DType, roundoff } from "./elements";
-import { type Kernel, type Operand, preludeFor, trafficOf, type Variant } from "./kernel";
+import { tooFewExperts } from "./experts";
+import { type Kernel, type Operand, preludeFor, trafficOfAll, type Variant } from "./kernel";
 
 export type RouteShape = {
   readonly tokens: number;
@@ -55,14 +56,13 @@ function operands({ tokens, experts, chosen }: RouteShape, dtype: DType): Operan
 export const route: Kernel<RouteShape> = {
   fields: ["tokens", "experts", "chosen"],
   variants: { tokenwise },
-  impossible: ({ experts, chosen }) =>
-    chosen > experts ? "a token goes through no more experts than there are" : undefined,
+  impossible: tooFewExperts,
   shapeClass: ({ experts }) => `${experts} experts`,
   operands,
   /** A sum and a comparison for each logit, and what a softmax takes. */
   work: (shape, dtype) => ({
     flops: shape.tokens * (2 * shape.experts + 3 * shape.chosen),
-    bytes: operands(shape, dtype).reduce((sum, each) => sum + trafficOf(each), 0),
+    bytes: trafficOfAll(operands(shape, dtype)),
   }),
   products: ({ experts }) => experts,
   reference({ tokens, experts, chosen }, [logits, bias], row, columns) {

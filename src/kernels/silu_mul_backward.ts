@@ -1,8 +1,9 @@
 import wgsl from "../../shaders/activation_backward.wgsl?raw";
+import { byFours } from "./by_rows_and_fours";
 import { roundoff } from "./elements";
 import type { ElementwiseShape } from "./elementwise";
-import { byFours, floats, onlyF32, trafficOfAll, written } from "./f32_only";
-import type { Kernel, Operand } from "./kernel";
+import { floats, onlyF32, written } from "./f32_only";
+import { type Kernel, type Operand, trafficOfAll } from "./kernel";
 
 const operands = ({ rows, columns }: ElementwiseShape): Operand[] => [
   floats("gated", rows, 2 * columns),
@@ -26,7 +27,7 @@ export const silu_mul_backward: Kernel<ElementwiseShape> = {
   unsupported: onlyF32,
   shapeClass: () => "all",
   operands,
-  /** An exponential, a sum and a quotient; three products, a difference and a sum for the gate, two products for the other. */
+  /** An exponential, a sum and a quotient; four products, a difference and a sum for the gate, two products for the other. */
   work: (shape) => ({ flops: 11 * shape.rows * shape.columns, bytes: trafficOfAll(operands(shape)) }),
   products: () => 1,
   reference: ({ columns }, [gated, dy], row, wanted) =>

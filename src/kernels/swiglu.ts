@@ -21,14 +21,14 @@ const operands = ({ M, N, K }: MatmulShape, dtype: DType): Operand[] => [
 ];
 
 /** The steepest slope of SiLU. */
-export const STEEPEST_SILU = 1.1;
+const STEEPEST_SILU = 1.1;
 
 /** SiLU of each gate times its other; an error of either sum reaches the output times the other factor. */
-export const gated = (gates: readonly Expected[], ups: readonly Expected[], steepest: number): Expected[] =>
+export const gated = (gates: readonly Expected[], ups: readonly Expected[]): Expected[] =>
   gates.map((gate, i) => {
     const up = ups[i]!;
     const silu = gate.value / (1 + Math.exp(-gate.value));
-    const magnitude = steepest * Math.abs(up.value) * gate.magnitude + Math.abs(silu) * up.magnitude;
+    const magnitude = STEEPEST_SILU * Math.abs(up.value) * gate.magnitude + Math.abs(silu) * up.magnitude;
     return { value: silu * up.value, magnitude };
   });
 
@@ -64,7 +64,7 @@ export const swiglu: Kernel<MatmulShape> = {
       row,
       columns.map((column) => N + column),
     );
-    return gated(gates, ups, STEEPEST_SILU);
+    return gated(gates, ups);
   },
 
   // exp() may be off by 3 + 2|x| ULP (WGSL 15.7.4), where SiLU itself is then small.

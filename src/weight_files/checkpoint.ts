@@ -1,9 +1,9 @@
 // A model out of files: a folder of Hugging Face's, a safetensors file with its config beside it, or a GGUF file. All of
 // it is read and checked before anything is allocated for it.
 
-import { BLOCK, type DType, dtypes, quantsOf, weightBytes } from "../kernels/elements";
+import { BLOCK, type DType, dtypes, quantsOf } from "../kernels/elements";
 import { memory } from "../units";
-import { linears, type ModelConfig } from "../workloads";
+import { linears, type ModelConfig, matrixBytes } from "../workloads";
 import { BadWeights, type ByteSource, quoted, readJsonFile } from "./byte_source";
 import { readGguf } from "./gguf";
 import { modelOfGguf } from "./gguf_model";
@@ -145,12 +145,6 @@ export function whyNotStored(model: ModelConfig, dtype: DType): string | undefin
   const odd = linears(model).find(({ K }) => K % BLOCK !== 0);
   return odd && `${dtype} has blocks of ${BLOCK} weights, and rows of ${odd.label} have ${odd.K}`;
 }
-
-/** Bytes of all matrices of a model in a type. */
-export const matrixBytes = (model: ModelConfig, dtype: DType): number => {
-  const tied = model.tie_word_embeddings ? 0 : model.vocab_size * model.hidden_size;
-  return weightBytes[dtype] * linears(model).reduce((sum, { N, K, count }) => sum + N * K * count, tied);
-};
 
 /** Why a model's weights do not fit into so many bytes in a type, and what would; undefined where they do. */
 export function whyNoRoom(model: ModelConfig, dtype: DType, bytes: number): string | undefined {

@@ -1,6 +1,6 @@
 // What a forward pass is: kernel calls in order, and the named tensors that they work on. Plain data.
 
-import { type AnyShape, type Call, kernelOf } from "../kernels";
+import { type AnyShape, type Call, type KernelName, kernelOf } from "../kernels";
 import type { CacheType, DType } from "../kernels/elements";
 import { bytesOf, type Operand } from "../kernels/kernel";
 import type { ModelConfig } from "./model";
@@ -25,6 +25,9 @@ export interface Fusions {
 
 export const allFused: Fusions = { addNorm: true, gateUp: true, qkv: true, normQuantise: true };
 export const noneFused: Fusions = { addNorm: false, gateUp: false, qkv: false, normQuantise: false };
+
+/** Tokens of a prompt that one pass reads at most. */
+export const LONGEST_CHUNK = 512;
 
 export interface ForwardOptions {
   /** How weights are stored, and with them activations. */
@@ -99,7 +102,7 @@ export interface ForwardPass {
 }
 
 /** Kernels that write or read the KV cache. */
-const ofCache: ReadonlySet<string> = new Set([
+const ofCache: ReadonlySet<KernelName> = new Set([
   "rope",
   "norm_rope",
   "attention",
@@ -110,12 +113,12 @@ const ofCache: ReadonlySet<string> = new Set([
 ]);
 
 /** Whether a tensor is a weight matrix, or its scales. */
-export const isMatrix = (name: string): boolean => /proj|embed_tokens|lm_head|router$/.test(name);
+export const isMatrix = (name: string): boolean => /_proj|embed_tokens|lm_head|router$/.test(name);
 
 export const forwardRole = (name: string): TensorRole => {
   if (/^layers\.\d+\.(k|v|kv|kv\.scales)$/.test(name)) return "cache";
   if (isMatrix(name)) return "matrix";
-  if (/norm$|bias$|norms$|sinks$/.test(name) && name !== "normed") return "vector";
+  if (/norm$|bias$|norms$|sinks$/.test(name)) return "vector";
   if (/^(angles(\.local)?|last\..*)$/.test(name)) return "table";
   return ["position", "prompt", "sampled"].includes(name) ? "state" : "activations";
 };

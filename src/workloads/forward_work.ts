@@ -4,7 +4,7 @@ import { type Call, isAttention, kernelOf, workOf } from "../kernels";
 import { type DType, weightBytes } from "../kernels/elements";
 import { trafficOf } from "../kernels/kernel";
 import { type ForwardPass, isMatrix } from "./forward_pass";
-import { layerParameters, type ModelConfig } from "./model";
+import { layerParameters, type ModelConfig, parameters } from "./model";
 
 /** FLOP, and bytes that cross the memory bus: weights, the KV cache, and what passes from call to call. */
 export interface ForwardWork {
@@ -51,16 +51,19 @@ export function forwardWork({ dispatches, options }: ForwardPass, position: numb
   return { flops, weights, cache, activations };
 }
 
+/** Bytes of all matrices of a model in a type. */
+export const matrixBytes = (model: ModelConfig, dtype: DType): number =>
+  parameters(model) * weightBytes[dtype];
+
 /** Bytes of the vocabulary's weights and those of so many layers. */
-function residentBytes(model: ModelConfig, dtype: DType, layers: number): number {
-  const tables = model.tie_word_embeddings ? 1 : 2;
-  const vocabulary = tables * model.vocab_size * model.hidden_size;
-  return (vocabulary + layers * layerParameters(model)) * weightBytes[dtype];
-}
+const residentBytes = (model: ModelConfig, dtype: DType, layers: number): number =>
+  matrixBytes(model, dtype) -
+  (model.num_hidden_layers - layers) * layerParameters(model) * weightBytes[dtype];
 
 /** How many layers' weights fit into so many bytes beside the vocabulary's, one at least and no more than there are. */
 export function layersWithin(model: ModelConfig, dtype: DType, bytes: number): number {
-  const [none, one] = [0, 1].map((layers) => residentBytes(model, dtype, layers)) as [number, number];
+  const none = residentBytes(model, dtype, 0);
+  const one = residentBytes(model, dtype, 1);
   const layers = Math.floor((bytes - none) / (one - none));
   return Math.min(model.num_hidden_layers, Math.max(1, layers));
 }

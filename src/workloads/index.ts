@@ -8,19 +8,21 @@ export {
   type ForwardOptions,
   type ForwardPass,
   type Fusions,
+  LONGEST_CHUNK,
   mergedTensors,
   noneFused,
   type Sampling,
   type Tensor,
   type TensorRole,
 } from "./forward_pass";
-export { type ForwardWork, forwardWork, layersWithin, whyTooLarge } from "./forward_work";
+export { type ForwardWork, forwardWork, layersWithin, matrixBytes, whyTooLarge } from "./forward_work";
 export { kvCacheBytes } from "./kv_cache";
-export { expertPieces, rowPieces, vocabularyPieces } from "./matrix_pieces";
+export { expertPieces, LARGEST_PIECE, rowPieces, vocabularyPieces } from "./matrix_pieces";
 export * from "./model";
 export { prefill, prefillId } from "./prefill";
 export { inverseFrequencies, localFrequencies, ropeAngles, ropeLength } from "./rope_angles";
-export { gradientOf, trainedTensors, training } from "./training";
+export { training } from "./training";
+export { gradientOf, trainedTensors } from "./training_build";
 export * from "./training_pass";
 export { trainingWork } from "./training_work";
 export * from "./workload";

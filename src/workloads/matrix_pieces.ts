@@ -3,6 +3,9 @@
 import { type DType, weightBytes } from "../kernels/elements";
 import type { ModelConfig } from "./model";
 
+/** Bytes of a piece at most, also where bindings hold more: some drivers promise more and then do not give it. */
+export const LARGEST_PIECE = 2 ** 29;
+
 /** Rows of a piece are a multiple of this, so that what each piece gives begins at a legal offset. */
 const PIECE_ROWS = 128;
 

@@ -197,10 +197,9 @@ export function linears(model: ModelConfig): Linear[] {
 
 /** Weights of the matrices of one decoder layer, of all its experts. */
 export const layerParameters = (model: ModelConfig): number =>
-  linears(model).reduce(
-    (sum, { N, K, count }) => sum + (N * K * count) / model.num_hidden_layers,
-    -(model.vocab_size * model.hidden_size) / model.num_hidden_layers,
-  );
+  linears(model)
+    .filter(({ label }) => label !== "lm_head")
+    .reduce((sum, { N, K, count }) => sum + (N * K * count) / model.num_hidden_layers, 0);
 
 /** Weights of all matrices, the embedding table included; norms and biases (under 0.1 %) are not counted. */
 export function parameters(model: ModelConfig): number {

@@ -52,7 +52,7 @@ export interface TrainingPass {
 }
 
 /** Bytes that stay for each weight: itself, its gradient and two moments, in f32. */
-export const STATE_BYTES = 16;
+const STATE_BYTES = 16;
 
 /** Why a model cannot be trained here, or undefined. */
 export function whyNoTraining(model: ModelConfig): string | undefined {

@@ -25,3 +25,10 @@ export interface Workload {
 
 /** A call as people write it, "matmul 512x512x512": equal for equal calls. */
 export const callName = ({ kernel, shape }: Call): string => `${kernel} ${Object.values(shape).join("x")}`;
+
+/** Dispatches of a layer that are no matrix product and no attention: two norms with their residuals, rotation, cache, gate. */
+export const SMALL_DISPATCHES = 5;
+
+/** Dispatches of a pass through a model, all kernels counted. */
+export const dispatchesOf = ({ steps, layers }: Workload): number =>
+  SMALL_DISPATCHES * layers + steps.reduce((sum, { count }) => sum + count, 0);

@@ -5,13 +5,12 @@ import { describe, expect, test } from "vitest";
 import {
   type Checkpoint,
   closestType,
-  matrixBytes,
   openCheckpoint,
   whyNoRoom,
   whyNotStored,
 } from "../../src/weight_files/checkpoint";
 import { openTokenizer } from "../../src/weight_files/tokenizer";
-import { modelConfig, parameters } from "../../src/workloads";
+import { matrixBytes, modelConfig, parameters } from "../../src/workloads";
 import { fixtureModel, fixtureTensors, ggufOfFixture } from "../tiny_llama/fixture";
 import { sentences } from "../tiny_llama/sentences";
 import { ggufOf, safetensorsOf } from "../weight_models";

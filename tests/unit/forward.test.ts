@@ -1,7 +1,8 @@
 import * as v from "valibot";
 import { describe, expect, test } from "vitest";
-import { type Call, workOf } from "../../src/kernels";
+import { type Call, kernelOf, workOf } from "../../src/kernels";
 import { type CacheType, dtypes } from "../../src/kernels/elements";
+import { outputsOf } from "../../src/kernels/kernel";
 import {
   activeParameters,
   allFused,
@@ -272,6 +273,23 @@ describe("a pass", () => {
           }
         }
         for (const { operand, tensor } of names) if (outputs.includes(operand)) written.add(tensor);
+      }
+    }
+  });
+
+  test("takes nothing that calls write for weights", () => {
+    for (const id of modelIds) {
+      for (const changes of [{}, { tokens: 9, from: "prompt" as const, fused: noneFused }]) {
+        const { tensors, dispatches } = pass(modelConfig(id), { residentLayers: 1, ...changes });
+        const written = new Set(
+          dispatches.flatMap(({ call, binds, dtype }) =>
+            outputsOf(kernelOf(call.kernel).operands(call.shape, dtype)).map(
+              ({ name }) => binds[name]?.tensor,
+            ),
+          ),
+        );
+        const roles = new Set(tensors.flatMap(({ name, role }) => (written.has(name) ? [role] : [])));
+        expect(roles, id).toEqual(new Set(["activations", "cache", "state"]));
       }
     }
   });

@@ -118,6 +118,12 @@ describe("a step", () => {
     ["o_proj", "a kernel of a later version", "weights"],
     ["attention", "attention", "attention"],
     ["attention", "attention_q8_0", "attention"],
+    ["attention", "sink_attention", "attention"],
+    ["gate_up_proj", "expert_swiglu", "weights"],
+    ["gate_up_proj", "expert_matmul", "weights"],
+    ["down_proj", "expert_matvec", "weights"],
+    ["o_proj", "add_bias", "other"],
+    ["qkv_proj", "join", "other"],
     ["embed_tokens", "embed", "other"],
     ["post_attention_layernorm", "add_rms_norm", "other"],
   ])("takes %s by %s for %s", (label, kernel, kind) => expect(kindOf({ label, kernel })).toBe(kind));
