@@ -8,6 +8,7 @@ import { type FillWeights, type Forward, prepareForward } from "./forward";
 import { partsOf } from "./forward_driver";
 import { type ForwardMemory, memoryOf } from "./forward_measurement";
 import { type Choose, planForward } from "./forward_plan";
+import { submit } from "./submits";
 import { largestPiece } from "./weights";
 
 /** Tokens of a prompt that one pass reads at most: on a CPU a dispatch of more would keep it busy for too long. */
@@ -73,11 +74,6 @@ function reader(ready: Forward, { prompt }: TextRun, chunk: number, chunks: numb
   const { device } = gpu;
   const [step, end, part] = ready.passes;
   if (step === undefined || end === undefined) throw new RangeError("a text has two passes at least");
-  const submit = (encode: (encoder: GPUCommandEncoder) => void) => {
-    const encoder = device.createCommandEncoder();
-    encode(encoder);
-    device.queue.submit([encoder.finish()]);
-  };
   const token = async () => (await ready.readSampled())[0] ?? 0;
   return {
     /** Reads the prompt; the token after it. */
@@ -86,14 +82,15 @@ function reader(ready: Forward, { prompt }: TextRun, chunk: number, chunks: numb
         const pass = i < chunks && part !== undefined ? part : end;
         ready.writePrompt(prompt.slice(i * chunk, i * chunk + pass.options.tokens));
         // One layer to a submit: no driver loses patience.
-        for (const range of partsOf(pass, 1)) submit((encoder) => pass.encode(encoder, i * chunk, range));
+        for (const range of partsOf(pass, 1))
+          submit(device, (encoder) => pass.encode(encoder, i * chunk, range));
         if (i < chunks) await gpu.await(device.queue.onSubmittedWorkDone(), "reading a prompt");
       }
       return token();
     },
     /** The token after the one that was sampled last, which stands at `position`. */
     next(position: number): Promise<number> {
-      submit((encoder) => step.encode(encoder, position));
+      submit(device, (encoder) => step.encode(encoder, position));
       return token();
     },
   };
