@@ -39,7 +39,7 @@ export function forwardPasses(
     sampling,
     fused,
     memory,
-  }: ForwardRun,
+  }: Omit<ForwardRun, "repetitions" | "sustain">,
 ): { chunks: number; passes: ForwardPass[] } {
   const chunks = Math.ceil(prompt / chunk) - 1;
   const common: Omit<ForwardOptions, "tokens" | "logits" | "sampling" | "from"> = {

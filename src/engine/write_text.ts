@@ -2,14 +2,14 @@
 // step is submitted, as a program has it that shows a text while it is written.
 
 import { cacheOf, type DType } from "../kernels/elements";
-import { allFused, type ForwardOptions, forward, layersWithin, type ModelConfig } from "../workloads";
+import { allFused, type ModelConfig } from "../workloads";
 import type { Gpu } from "./device";
 import { type FillWeights, type Forward, prepareForward } from "./forward";
 import { partsOf } from "./forward_driver";
 import { type ForwardMemory, memoryOf } from "./forward_measurement";
 import { type Choose, planForward } from "./forward_plan";
+import { forwardPasses } from "./forward_run";
 import { submit } from "./submits";
-import { largestPiece } from "./weights";
 
 /** Tokens of a prompt that one pass reads at most: on a CPU a dispatch of more would keep it busy for too long. */
 const CHUNK = { hardware: 512, software: 64 };
@@ -42,29 +42,21 @@ export interface WrittenTokens {
 /** The passes of a text: a step, the end of the prompt, and where it has any, whole chunks of it. */
 function passesOf(gpu: Gpu, { model, dtype, prompt, most }: TextRun) {
   const chunk = gpu.info.software === null ? CHUNK.hardware : CHUNK.software;
-  const chunks = Math.ceil(prompt.length / chunk) - 1;
-  const greedy = { kind: "greedy" } as const;
-  const common = {
+  const { chunks, passes } = forwardPasses(gpu, {
+    model,
     dtype,
     cache: cacheOf[dtype],
     batch: 1,
-    capacity: prompt.length + most,
+    depth: 0,
+    prompt: prompt.length,
+    chunk,
+    // The last token is written and not read: prompt and text may fill the model's context.
+    generate: most - 1,
+    interactive: 0,
+    sampling: { kind: "greedy" },
     fused: allFused,
-    residentLayers: layersWithin(model, dtype, Number.POSITIVE_INFINITY),
-    largestBinding: largestPiece(gpu),
-  } satisfies Partial<ForwardOptions>;
-  const passes = [
-    forward(model, { ...common, tokens: 1, logits: "last", sampling: greedy, from: "sampled" }),
-    forward(model, {
-      ...common,
-      tokens: prompt.length - chunks * chunk,
-      logits: "last",
-      sampling: greedy,
-      from: "prompt",
-    }),
-  ];
-  if (chunks > 0)
-    passes.push(forward(model, { ...common, tokens: chunk, logits: "none", sampling: null, from: "prompt" }));
+    memory: Number.POSITIVE_INFINITY,
+  });
   return { chunk, chunks, passes };
 }
 
