@@ -216,7 +216,8 @@ export const resultSchema = v.strictObject({
     ),
     v.maxLength(64),
   ),
-  tunings: v.pipe(v.array(tuningRecordSchema), v.maxLength(200)),
+  /** One for each class of each kernel in each type; many whole models have many classes. */
+  tunings: v.pipe(v.array(tuningRecordSchema), v.maxLength(2000)),
   outcomes: v.pipe(v.array(outcomeSchema), v.maxLength(2000)),
   /** Models that were run whole, after their kernels; empty where the plan did not ask for it. */
   forwards: v.pipe(v.array(forwardSchema), v.maxLength(MAX_FORWARDS)),

@@ -53,7 +53,8 @@ export const startWorker = () =>
 
 const message = (error: unknown) => (error instanceof Error ? error.message : String(error));
 
-const failure = (event: ErrorEvent) => `the worker failed: ${event.message ?? "it did not load"}`;
+/** Why a worker has ended, by its "error" event. */
+export const failure = (event: ErrorEvent) => `the worker failed: ${event.message ?? "it did not load"}`;
 
 const isHidden = () => document.visibilityState === "hidden";
 

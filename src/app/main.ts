@@ -1,36 +1,28 @@
 // The page: state, what changes it, and the window.tokenroof that scripts use.
 
 import { render } from "lit";
-import * as v from "valibot";
 import { chips } from "../chips";
-import { defaultPlan, type Plan, parsePlan, parsePlanWords, planPairs, planSchema } from "../plan";
+import { defaultPlan, type Plan, parsePlan, planPairs } from "../plan";
 import { decodeLink, encodeLink } from "../report/link";
 import { report } from "../report/report";
 import type { Result } from "../result";
-import type { TextOrder, TextOutcome } from "../text_result";
 import { type KnownTuning, parseTunings, tuningsFile } from "../tuning_records";
-import { adviceFor } from "./advice";
 import type { AutomationOptions } from "./automation";
 import { discardInterrupted, findInterrupted, type Marker } from "./crash_marker";
 import { keepSpeed } from "./device_speed";
 import { download } from "./download";
 import { inspect, type Run, runSelfTest } from "./engine_client";
+import { lookAround } from "./environment";
 import { PATIENCE_SECONDS } from "./heartbeat";
 import { nothingUnderWay } from "./interruption";
 import { startKeptRun } from "./kept_run";
 import { keepTunings, noTunings, placeOf } from "./known_tunings";
-import {
-  type Actions,
-  type Environment,
-  type Mishaps,
-  noMishaps,
-  noText,
-  type State,
-  type TextState,
-} from "./state";
-import { startText, type TextRun, topFiles } from "./text_client";
+import { address, readPlan } from "./plan_address";
+import { type Actions, type Mishaps, noMishaps, noText, type State } from "./state";
+import { topFiles } from "./text_client";
 import { page } from "./views/page";
-import type { NamedFile, RunOutcome } from "./worker";
+import type { RunOutcome } from "./worker";
+import { keepWriting } from "./writing";
 
 const root = document.querySelector<HTMLElement>("#app");
 if (root === null) throw new Error("index.html has no #app");
@@ -50,8 +42,12 @@ let state: State = {
   link: undefined,
 };
 let running: Run | undefined;
-let writing: TextRun | undefined;
 const tuningKeeper = keepTunings((tunings) => update({ tunings }));
+const writer = keepWriting(
+  () => state.text,
+  (text) => update({ text }),
+  () => running?.cancel("a text is written"),
+);
 
 function update(changes: Partial<State>): void {
   state = { ...state, ...changes };
@@ -78,7 +74,7 @@ async function start(
   { earlier, tunings = tuningKeeper.now.all }: StartOptions = {},
 ): Promise<RunOutcome> {
   running?.cancel("another run was started");
-  writing?.cancel();
+  writer.cancel();
   history.replaceState(null, "", address(plan));
   update({
     plan,
@@ -137,42 +133,6 @@ document.addEventListener("visibilitychange", () => {
   meet({ hidden, timesHidden: state.mishaps.timesHidden + (hidden ? 1 : 0) });
 });
 
-/** The page's address for a plan: what differs from the defaults and nothing else. */
-function address(plan: Plan): string {
-  const pairs = planPairs(plan).map(
-    ([key, value]) => `${key}=${value.split(",").map(encodeURIComponent).join(",")}`,
-  );
-  return pairs.length === 0 ? location.pathname : `?${pairs.join("&")}`;
-}
-
-const setText = (changes: Partial<TextState>) => update({ text: { ...state.text, ...changes } });
-
-/** Writes a text, and shows it as it comes. One that is being written is ended first. */
-async function writeText(order: TextOrder, files: readonly NamedFile[]): Promise<TextOutcome> {
-  writing?.cancel();
-  setText({
-    outcome: undefined,
-    progress: { stage: "reading the files", dtype: null, done: 0, total: 1, text: "" },
-  });
-  const ifWriting = (then: () => void) => {
-    if (writing === text) then();
-  };
-  const text = startText(order, files, (progress) =>
-    ifWriting(() => {
-      window.tokenroof.textProgress = progress;
-      setText({ progress });
-    }),
-  );
-  writing = text;
-  const outcome = await text.outcome;
-  ifWriting(() => {
-    writing = undefined;
-    window.tokenroof.textProgress = undefined;
-    setText({ progress: undefined, outcome });
-  });
-  return outcome;
-}
-
 const actions: Actions = {
   run() {
     if (state.planned && state.progress === undefined) void start(state.plan);
@@ -187,21 +147,11 @@ const actions: Actions = {
         : { kind: "failed", problem: `The self-test failed: ${outcome.problem}` },
     });
   },
-  setText,
+  setText: writer.set,
   write() {
-    const { files, prompt, dtype, most, memory } = state.text;
-    if (writing !== undefined || state.progress !== undefined || files.length === 0) return;
-    const order: TextOrder = {
-      name: files[0]?.folder ?? null,
-      prompt,
-      dtypes: dtype === "" ? [] : [dtype],
-      most: most.trim() === "" ? null : Number(most),
-      memory: memory * 2 ** 30,
-      measure: null,
-    };
-    void writeText(order, files);
+    if (state.progress === undefined) writer.writeChosen();
   },
-  cancelText: () => writing?.cancel(),
+  cancelText: () => writer.cancel(),
   resume() {
     const { interrupted } = state;
     if (interrupted !== undefined) void start(interrupted.result.plan, { earlier: interrupted });
@@ -264,14 +214,6 @@ const actions: Actions = {
   },
 };
 
-function readPlan(given: string | Plan): { ok: true; plan: Plan } | { ok: false; problem: string } {
-  if (typeof given === "string") return parsePlanWords(given.split(/\s+/).filter(Boolean));
-  const parsed = v.safeParse(planSchema, given);
-  if (parsed.success) return { ok: true, plan: parsed.output };
-  const [issue] = parsed.issues;
-  return { ok: false, problem: `plan.${issue.path?.map(({ key }) => key).join(".")}: ${issue.message}` };
-}
-
 async function runOutcome(given: string | Plan, { tunings }: AutomationOptions = {}): Promise<RunOutcome> {
   const plan = readPlan(given);
   if (!plan.ok) return plan;
@@ -296,29 +238,11 @@ window.tokenroof = {
   inspect,
   selfTest: () => runSelfTest(() => {}),
   patienceSeconds: PATIENCE_SECONDS,
-  writeText: (order, files) => writeText(order, files === undefined ? state.text.files : topFiles(files)),
+  writeText: (order, files) => writer.write(order, files === undefined ? state.text.files : topFiles(files)),
   textProgress: undefined,
   result: undefined,
   progress: undefined,
 };
-
-async function lookAround(): Promise<Environment> {
-  const agent = navigator.userAgent;
-  if (!globalThis.isSecureContext)
-    return { kind: "unable", advice: adviceFor({ problem: "insecure", agent }) };
-  if (navigator.gpu === undefined)
-    return { kind: "unable", advice: adviceFor({ problem: "no WebGPU", agent }) };
-  const outcome = await inspect();
-  if (!outcome.ok) {
-    return { kind: "unable", advice: adviceFor({ problem: "no adapter", agent }), detail: outcome.problem };
-  }
-  const { device } = outcome;
-  if (device.software !== null)
-    return { kind: "ready", device, advice: adviceFor({ problem: "software adapter", agent }) };
-  return globalThis.crossOriginIsolated
-    ? { kind: "ready", device }
-    : { kind: "ready", device, advice: adviceFor({ problem: "not isolated", agent }) };
-}
 
 /** Shows the result that the address holds; false where it holds none. */
 async function openLink(): Promise<boolean> {

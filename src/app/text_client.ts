@@ -2,7 +2,7 @@
 
 import * as Comlink from "comlink";
 import type { TextOrder, TextOutcome, TextProgress } from "../text_result";
-import { hostInfo, startWorker } from "./engine_client";
+import { failure, hostInfo, startWorker } from "./engine_client";
 import { watch } from "./heartbeat";
 import type { Engine, NamedFile } from "./worker";
 
@@ -45,7 +45,7 @@ export function startText(
   const unwatch = watch(worker, PATIENCE_SECONDS, () =>
     fail(`the worker gave no sign of life in ${PATIENCE_SECONDS} s`),
   );
-  worker.addEventListener("error", () => fail("the worker failed: too little memory, or it did not load"));
+  worker.addEventListener("error", (event) => fail(failure(event)));
   progress.port1.onmessage = ({ data }: MessageEvent<TextProgress>) => {
     if (!over) onProgress(data);
   };

@@ -110,19 +110,11 @@ export function writeTextInBrowser(
   onProgress: (progress: TextProgress) => void,
 ): Promise<TextOutcome> {
   return withPage(choice, async (page) => {
+    // Without an adapter the page shows no picker of files.
+    const about = await page.evaluate(() => window.tokenroof.inspect());
+    if (!about.ok) return { ok: false, fault: "none", problem: about.problem };
     const picker = page.locator("input[name=weights]");
-    const here = await picker.waitFor({ state: "attached" }).then(
-      () => true,
-      () => false,
-    );
-    if (!here) {
-      const about = await page.evaluate(() => window.tokenroof.inspect());
-      return {
-        ok: false,
-        fault: "none",
-        problem: about.ok ? "the page shows no picker of files" : about.problem,
-      };
-    }
+    await picker.waitFor({ state: "attached" });
     await picker.setInputFiles([...paths]);
     const writing = page.evaluate((given) => window.tokenroof.writeText(given), order);
     const poll = setInterval(async () => {

@@ -1,6 +1,6 @@
 // Weights on this machine: which files a path means, and their bytes for what reads them in this process.
 
-import { closeSync, openSync, read, readdirSync, type Stats, statSync } from "node:fs";
+import { openSync, read, readdirSync, type Stats, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { BadWeights, type ByteSource } from "../weight_files/byte_source";
@@ -52,17 +52,21 @@ const readAt = promisify(read);
 function fileSource(path: string): ByteSource {
   const { size } = statOf(path);
   let handle: number | undefined;
-  process.once("exit", () => {
-    if (handle !== undefined) closeSync(handle);
-  });
+  const readSome = async (bytes: Uint8Array, done: number, offset: number): Promise<number> => {
+    try {
+      handle ??= openSync(path, "r");
+      return (await readAt(handle, bytes, done, bytes.length - done, offset + done)).bytesRead;
+    } catch (error) {
+      throw new BadWeights(`${path}: cannot be read: ${error instanceof Error ? error.message : error}`);
+    }
+  };
   return {
     name: basename(path),
     size,
     async read(offset, length) {
-      handle ??= openSync(path, "r");
       const bytes = new Uint8Array(length);
       for (let done = 0; done < length; ) {
-        const { bytesRead } = await readAt(handle, bytes, done, length - done, offset + done);
+        const bytesRead = await readSome(bytes, done, offset);
         if (bytesRead === 0) throw new BadWeights(`${path}: it has become shorter meanwhile`);
         done += bytesRead;
       }

@@ -33,6 +33,9 @@ export async function fillBuffer(
   pass.dispatchWorkgroups(...gridOf(stage.workgroups));
   pass.end();
   gpu.device.queue.submit([encoder.finish()]);
-  await gpu.await(gpu.device.queue.onSubmittedWorkDone(), "filling the weights");
-  shape.destroy();
+  try {
+    await gpu.await(gpu.device.queue.onSubmittedWorkDone(), "filling the weights");
+  } finally {
+    shape.destroy();
+  }
 }

@@ -2,6 +2,7 @@
 
 import type { Forward, PreparedPass } from "./forward";
 import type { ForwardRun } from "./forward_measurement";
+import { paced, submit } from "./submits";
 
 export interface Driver {
   /** Reads the prompt, so many layers to a submit; seconds until its first token is on the CPU. */
@@ -45,25 +46,6 @@ export function createDriver(
   const first = depth + prompt;
 
   const done = () => gpu.await(device.queue.onSubmittedWorkDone(), "running a model");
-  const submit = (encode: (encoder: GPUCommandEncoder) => void) => {
-    const encoder = device.createCommandEncoder();
-    encode(encoder);
-    device.queue.submit([encoder.finish()]);
-  };
-
-  /** Submits one piece after another with no more than two under way: the GPU never waits, and no wait is for more. */
-  const paced = async (pieces: readonly (() => void)[]) => {
-    let [before, latest]: (Promise<unknown> | undefined)[] = [];
-    for (const piece of pieces) {
-      await before;
-      piece();
-      [before, latest] = [latest, done()];
-      // Whoever ends meanwhile leaves it unawaited.
-      latest.catch(() => {});
-    }
-    await before;
-    await latest;
-  };
 
   return {
     async prefill(layersPerSubmit) {
@@ -73,10 +55,10 @@ export function createDriver(
         return partsOf(pass, layersPerSubmit).map((range) => () => {
           if (range.from === 0)
             ready.writePrompt(promptTokens(model.vocab_size, batch, i * chunk, pass.options.tokens));
-          submit((encoder) => pass.encode(encoder, depth + i * chunk, range));
+          submit(device, (encoder) => pass.encode(encoder, depth + i * chunk, range));
         });
       });
-      await paced(pieces.flat());
+      await paced(pieces.flat(), done);
       await ready.readSampled();
       return clock.now() - began;
     },
@@ -86,7 +68,7 @@ export function createDriver(
         Math.min(perSubmit, steps - i * perSubmit),
       );
       const pieces = counts.map((count, group) => () => {
-        submit((encoder) => {
+        submit(device, (encoder) => {
           for (let i = group * perSubmit; i < group * perSubmit + count; i++) {
             step.encode(encoder, first + i, undefined, timed ? { each: "pass", first: i } : undefined);
             ready.keepSampled(encoder, i);
@@ -95,7 +77,7 @@ export function createDriver(
       });
       const began = clock.now();
       const walls: number[] = [];
-      if (timed) await paced(pieces);
+      if (timed) await paced(pieces, done);
       else {
         let before = began;
         for (const [group, piece] of pieces.entries()) {
@@ -111,7 +93,7 @@ export function createDriver(
 
     async writeOne(number) {
       const began = clock.now();
-      submit((encoder) => step.encode(encoder, first + number));
+      submit(device, (encoder) => step.encode(encoder, first + number));
       await ready.readSampled();
       return clock.now() - began;
     },

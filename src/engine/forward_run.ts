@@ -20,10 +20,8 @@ import {
   memoryOf,
 } from "./forward_measurement";
 import { type Choose, planForward } from "./forward_plan";
+import { countPerSubmit } from "./submits";
 import { largestPiece } from "./weights";
-
-/** No submit is planned to keep the GPU busy much longer: drivers take a device away that does not answer. */
-const SUBMIT_SECONDS = 0.1;
 
 /** The passes of a run: whole chunks of a prompt, its end with the first token sampled, and a step of decode. */
 export function forwardPasses(
@@ -41,7 +39,7 @@ export function forwardPasses(
     sampling,
     fused,
     memory,
-  }: ForwardRun,
+  }: Omit<ForwardRun, "repetitions" | "sustain">,
 ): { chunks: number; passes: ForwardPass[] } {
   const chunks = Math.ceil(prompt / chunk) - 1;
   const common: Omit<ForwardOptions, "tokens" | "logits" | "sampling" | "from"> = {
@@ -124,7 +122,7 @@ async function measured(
   // The first time drivers finish compiling; the second tells how many layers a submit may have.
   await driver.prefill(1);
   const once = await driver.prefill(1);
-  const layers = Math.max(1, Math.floor((SUBMIT_SECONDS * model.num_hidden_layers * (chunks + 1)) / once));
+  const layers = countPerSubmit(model.num_hidden_layers * (chunks + 1), once);
   const secondsToFirstToken: number[] = [];
   for (let i = 0; i < run.repetitions; i++) secondsToFirstToken.push(await driver.prefill(layers));
   const begun = await ready.readSampled();
@@ -132,7 +130,7 @@ async function measured(
   const warm = Math.min(2, generate);
   await driver.write(warm, 1);
   const { wall: warmed } = await driver.write(warm, warm);
-  const stepsPerSubmit = Math.max(1, Math.floor((SUBMIT_SECONDS * warm) / warmed));
+  const stepsPerSubmit = countPerSubmit(warm, warmed);
   /** Writes the answer from its beginning. */
   const answer = async () => {
     ready.writeSampled(begun);

@@ -5,12 +5,14 @@ import { type AnyCall, kernelOf } from "../kernels";
 import type { Choice } from "../kernels/choices";
 import type { DType } from "../kernels/elements";
 import { bytesOf } from "../kernels/kernel";
-import type { TuningRecord } from "../result";
+import type { Result, TuningRecord } from "../result";
 import type { ForwardPass } from "../workloads";
 import type { Gpu } from "./device";
-import type { Choose } from "./forward_plan";
+import { efforts } from "./effort";
+import { type Choose, firstFitting } from "./forward_plan";
 import { isStreamed } from "./pieces";
 import { fittingStarts, unfit } from "./pipeline";
+import type { Session } from "./session";
 import type { Timer } from "./timer";
 import { tune } from "./tune";
 import { allocateWeights, streamedBy } from "./weights";
@@ -20,6 +22,9 @@ const TUNING_BYTES = 2 ** 26;
 
 /** What a call may stream of them, so that it rotates through some places. */
 const MOST_STREAMED = TUNING_BYTES / 4;
+
+/** No dispatch of a whole model is planned to take longer. */
+export const DISPATCH_SECONDS = 0.5;
 
 /** What is worth a search beyond the starts: nearly all time is spent there. */
 const SEARCHED: ReadonlySet<string> = new Set([
@@ -103,4 +108,45 @@ export async function tuneForward(
       return start;
     },
   };
+}
+
+/** What a run has found or known for kernels of a call's class, where it suits the call too. */
+const knownChoice =
+  (gpu: Gpu, { tunings }: Pick<Result, "tunings">) =>
+  (...[call, dtype]: Parameters<Choose>): Choice | undefined => {
+    const kernel = kernelOf(call.kernel);
+    const shapeClass = kernel.shapeClass(call.shape);
+    return tunings.flatMap((each) =>
+      each.kernel === call.kernel &&
+      each.dtype === dtype &&
+      each.shapeClass === shapeClass &&
+      each.choice !== null &&
+      unfit(gpu, kernel, each.choice, call.shape, dtype) === undefined
+        ? [each.choice]
+        : [],
+    )[0];
+  };
+
+/**
+ * The choices that this run has found for its kernels, and what is searched for beside them; `tried` is what is timed in
+ * place of a dispatch, of the same class.
+ */
+export async function choosing<D extends ForwardPass["dispatches"][number]>(
+  { gpu, timer }: Session,
+  result: Result,
+  passes: readonly { readonly dispatches: readonly D[] }[],
+  tried: (dispatch: D) => D = (dispatch) => dispatch,
+): Promise<Choose> {
+  const known = knownChoice(gpu, result);
+  const effort = efforts[result.plan.preset];
+  let others: Choose = firstFitting(gpu);
+  if (effort.search) {
+    const unknown = passes.map(({ dispatches }) => ({
+      dispatches: dispatches.filter(({ call, dtype }) => known(call, dtype) === undefined).map(tried),
+    }));
+    const { choose, records } = await tuneForward(gpu, timer, unknown, { seconds: effort.tuningSeconds });
+    result.tunings.push(...records);
+    others = choose;
+  }
+  return (call, dtype) => known(call, dtype) ?? others(call, dtype);
 }

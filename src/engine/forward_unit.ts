@@ -7,8 +7,6 @@ import {
   forwardSeconds,
   type MeasuredForward,
 } from "../forward_result";
-import { kernelOf } from "../kernels";
-import type { Choice } from "../kernels/choices";
 import type { DType } from "../kernels/elements";
 import { memoryBudget } from "../plan";
 import type { Result } from "../result";
@@ -24,22 +22,17 @@ import {
   whyNoForward,
   whyTooLarge,
 } from "../workloads";
-import { type Gpu, unsupported } from "./device";
+import { unsupported } from "./device";
 import { efforts } from "./effort";
 import type { FillWeights } from "./forward";
 import type { ForwardAmount, ForwardMeasurement, ForwardRun } from "./forward_measurement";
-import { type Choose, firstFitting } from "./forward_plan";
 import { forwardPasses, runForward } from "./forward_run";
-import { tuneForward } from "./forward_tune";
+import { choosing, DISPATCH_SECONDS } from "./forward_tune";
 import type { Roofs } from "./pieces";
-import { unfit } from "./pipeline";
 import type { Session } from "./session";
 
 /** Tokens of a prompt that one pass reads at most, as llama.cpp's ubatch, and at least. */
 const CHUNKS = { most: LONGEST_CHUNK, least: 16 };
-
-/** No dispatch of a chunk is planned to take longer. */
-const DISPATCH_SECONDS = 0.5;
 
 /** What kernels reach of the roof of arithmetic at least; a guess that only sets the size of a chunk. */
 const SHARES = { product: 0.3, attention: 0.05 };
@@ -99,41 +92,6 @@ export function amountFor(
     sustain > 0 ||
     (["generate", "interactive", "repetitions"] as const).some((each) => amount[each] > ran[each]);
   return more ? amount : undefined;
-}
-
-/** What a run has found or known for kernels of a call's class, where it suits the call too. */
-export const knownChoice =
-  (gpu: Gpu, { tunings }: Pick<Result, "tunings">) =>
-  (...[call, dtype]: Parameters<Choose>): Choice | undefined => {
-    const kernel = kernelOf(call.kernel);
-    const shapeClass = kernel.shapeClass(call.shape);
-    return tunings.flatMap((each) =>
-      each.kernel === call.kernel &&
-      each.dtype === dtype &&
-      each.shapeClass === shapeClass &&
-      each.choice !== null &&
-      unfit(gpu, kernel, each.choice, call.shape, dtype) === undefined
-        ? [each.choice]
-        : [],
-    )[0];
-  };
-
-/** The choices that this run has found for its kernels, and what is searched for beside them. */
-async function chooseFor(session: Session, result: Result, run: ForwardRun): Promise<Choose> {
-  const { gpu, timer } = session;
-  const known = knownChoice(gpu, result);
-  const effort = efforts[result.plan.preset];
-  let others: Choose = firstFitting(gpu);
-  if (effort.search) {
-    const unknown = forwardPasses(gpu, run).passes.map((pass) => ({
-      ...pass,
-      dispatches: pass.dispatches.filter(({ call, dtype }) => known(call, dtype) === undefined),
-    }));
-    const { choose, records } = await tuneForward(gpu, timer, unknown, { seconds: effort.tuningSeconds });
-    result.tunings.push(...records);
-    others = choose;
-  }
-  return (call, dtype) => known(call, dtype) ?? others(call, dtype);
 }
 
 const samples = (list: readonly number[]) => ({
@@ -227,7 +185,7 @@ export async function measureForward(
     cache: wanted.kv,
     memory,
   };
-  const choose = await chooseFor(session, result, run);
+  const choose = await choosing(session, result, forwardPasses(gpu, run).passes);
   const how = { choose, ...(given && { seed: given.fill(wanted.dtype) }) };
   const { timesHidden } = visibility;
   const found = await runForward(gpu, run, {

@@ -2,14 +2,13 @@
 // memory as a whole.
 
 import { type DType, quantsOf } from "../kernels/elements";
-import { bytesOf, type Operand } from "../kernels/kernel";
+import { bytesOf } from "../kernels/kernel";
 import type { Checkpoint } from "../weight_files/checkpoint";
 import { encodedMatrix, readVector } from "../weight_files/weight_stream";
 import type { Tensor } from "../workloads";
 import type { Gpu } from "./device";
-import { fillBuffer } from "./fill";
 import type { FillWeights } from "./forward";
-import { fillTable } from "./forward_weights";
+import { fillCache, fillTable } from "./forward_weights";
 
 /** Bytes that are on their way to the GPU before somebody waits for them. */
 const UNDER_WAY = 2 ** 26;
@@ -33,13 +32,12 @@ function pacer(gpu: Gpu) {
 }
 
 /** Bytes of one row of a tensor as its buffer has it. */
-const rowBytes = ({ columns, element }: Tensor): number =>
-  bytesOf({ rows: 1, columns, element } as Pick<Operand, "rows" | "columns" | "element"> as Operand);
+const rowBytes = ({ columns, element }: Tensor): number => bytesOf({ rows: 1, columns, element });
 
 /** Fills the tensors of a forward pass with a file's weights, and tells how many bytes of it were read. */
 export const uploadWeights =
   (
-    { model, weights, ropeDivisors }: Checkpoint,
+    { model, weights, ropeDivisors }: Pick<Checkpoint, "model" | "weights" | "ropeDivisors">,
     dtype: DType,
     onRead: (bytes: number, ofBytes: number) => void,
   ): FillWeights =>
@@ -52,10 +50,13 @@ export const uploadWeights =
     for (const tensor of tensors) {
       const { name, role, rows, element } = tensor;
       const buffer = bufferOf(name);
+      if (role === "cache") {
+        // Nobody has said what stands at a depth, and random numbers cost what any do; zeros might not.
+        await fillCache(gpu, tensor, buffer, gpu.freshSeed());
+        continue;
+      }
       // The scales come with their matrix.
       if (name.endsWith(".scales")) continue;
-      // Nobody has said what stands at a depth, and random numbers cost what any do; zeros might not.
-      if (role === "cache") await fillBuffer(gpu, buffer, element, gpu.freshSeed());
       if (role === "matrix") {
         const scales = quantsOf[dtype] === undefined ? undefined : byName.get(`${name}.scales`);
         for await (const piece of encodedMatrix(weights.parts(name, rows), dtype)) {

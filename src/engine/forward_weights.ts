@@ -108,6 +108,17 @@ function fillCacheScales({ device }: Gpu, buffer: GPUBuffer, seed: number): void
     device.queue.writeBuffer(buffer, at, scales, 0, Math.min(scales.length, (buffer.size - at) / 2));
 }
 
+/** Fills a buffer of the KV cache, or its scales, as if something stood there already. */
+export async function fillCache(
+  gpu: Gpu,
+  { name, element }: Pick<Tensor, "name" | "element">,
+  buffer: GPUBuffer,
+  seed: number,
+): Promise<void> {
+  if (name.endsWith(".scales")) fillCacheScales(gpu, buffer, seed);
+  else await fillBuffer(gpu, buffer, element, seed);
+}
+
 /** What the tensors hold, as numbers. */
 export interface ForwardWeights {
   /**
@@ -151,13 +162,12 @@ export async function fillForward(
     const buffer = bufferOf(name);
     const stream = streamIn(seed, tensor, tensors);
     const stride = strideOf(columns);
-    if (role === "cache" && name.endsWith(".scales")) fillCacheScales(gpu, buffer, stream);
-    else if (role === "matrix" || role === "cache") {
+    if (role === "cache") await fillCache(gpu, tensor, buffer, stream);
+    else if (role === "matrix") {
       // Whole numbers have scales that are made smaller for them.
       const shrink = element === "i8" || element === "i4" ? 1 : shrinkOf(model, tensor);
       await fillBuffer(gpu, buffer, element, stream, shrink);
-      if (role === "matrix")
-        stored.set(name, (row, column) => storedAt(element, stream, row * stride + column) / shrink);
+      stored.set(name, (row, column) => storedAt(element, stream, row * stride + column) / shrink);
     } else if (role === "vector") {
       const size = someMatrix === undefined ? 1 : sizeOf(name, model, someMatrix);
       const at: Matrix = (row, column) => {

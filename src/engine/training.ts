@@ -56,7 +56,7 @@ function usageOf(name: string): GPUBufferUsageFlags {
 }
 
 /** (rate, 1 / (1 - β1^t), 1 / (1 - β2^t), rate · decay) of each step, for matrices and then for vectors. */
-export function schedules(
+function schedules(
   { learningRate, beta1, beta2, weightDecay }: Optimiser,
   steps: number,
 ): Float32Array<ArrayBuffer> {

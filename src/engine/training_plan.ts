@@ -45,7 +45,7 @@ export const STAMPS_PER_STEP = 6;
 export const MOST_STEPS = 512;
 
 /** AdamW changes weights and moments where they are. */
-export const inPlace =
+const inPlace =
   (choose: Choose): Choose =>
   (call, dtype) =>
     call.kernel === "adamw" ? ADAMW_IN_PLACE : choose(call, dtype);

@@ -13,6 +13,7 @@ import {
 import type { Gpu } from "./device";
 import { promptTokens } from "./forward_driver";
 import type { Choose } from "./forward_plan";
+import { countPerSubmit, paced, secondsSeen, submit } from "./submits";
 import { prepareTraining, type StepPart, type StepStamps, type Training } from "./training";
 import { MOST_STEPS, planTraining, trainingBytes } from "./training_plan";
 
@@ -43,9 +44,6 @@ export interface TrainingMeasurement {
   readonly work: Readonly<Record<TrainingPhase, Work>>;
 }
 
-/** No submit is planned to keep the GPU busy much longer: drivers take a device away that does not answer. */
-const SUBMIT_SECONDS = 0.1;
-
 /** Dispatches in a submit while nobody knows how long they take. */
 const CAUTIOUS = 4;
 
@@ -67,32 +65,15 @@ function createDriver(ready: Training) {
   const { device, clock } = gpu;
   const count = plan.pass.dispatches.length;
   const done = () => gpu.await(device.queue.onSubmittedWorkDone(), "training a model");
-  const submit = (step: number, part: StepPart) => {
-    const encoder = device.createCommandEncoder();
-    ready.encode(encoder, step, part);
-    device.queue.submit([encoder.finish()]);
-  };
-  /** Pieces one after another, no more than two under way: the GPU never waits, and no wait is for more. */
-  const paced = async (pieces: readonly (() => void)[]) => {
-    let [before, latest]: (Promise<unknown> | undefined)[] = [];
-    for (const piece of pieces) {
-      await before;
-      piece();
-      [before, latest] = [latest, done()];
-      // Whoever ends meanwhile leaves it unawaited.
-      latest.catch(() => {});
-    }
-    await before;
-    await latest;
-  };
   const piecesOf = (step: number, perSubmit: number, { from, to }: StepPart = { from: 0, to: count }) =>
     Array.from({ length: Math.ceil((to - from) / perSubmit) }, (_, i) => {
       const begin = from + i * perSubmit;
-      return () => submit(step, { from: begin, to: Math.min(to, begin + perSubmit) });
+      const part = { from: begin, to: Math.min(to, begin + perSubmit) };
+      return () => submit(device, (encoder) => ready.encode(encoder, step, part));
     });
   const timed = async (pieces: readonly (() => void)[]) => {
     const began = clock.now();
-    await paced(pieces);
+    await paced(pieces, done);
     return clock.now() - began;
   };
 
@@ -159,8 +140,8 @@ export async function runTraining(
     const driver = createDriver(ready);
     await driver.step(0, CAUTIOUS);
     const once = await driver.step(1, CAUTIOUS);
-    const perSubmit = Math.max(1, Math.floor((SUBMIT_SECONDS * pass.dispatches.length) / once));
-    const counted = Math.max(1, run.least, Math.min(most, Math.floor(run.seconds / once)));
+    const perSubmit = countPerSubmit(pass.dispatches.length, once);
+    const counted = Math.max(1, run.least, Math.min(most, Math.floor(run.seconds / secondsSeen(once))));
     const end = WARM + counted;
     const common = { bytes, dispatches: ready.stages, work: trainingWork(pass) };
     const result = (

@@ -15,10 +15,7 @@ import {
   trainingStateBytes,
   whyNoTraining,
 } from "../workloads";
-import { efforts } from "./effort";
-import { type Choose, firstFitting } from "./forward_plan";
-import { isSearched, tuneForward } from "./forward_tune";
-import { knownChoice } from "./forward_unit";
+import { choosing, DISPATCH_SECONDS, isSearched } from "./forward_tune";
 import type { Roofs } from "./pieces";
 import type { Session } from "./session";
 import { runTraining, type TrainingRun } from "./training_run";
@@ -26,9 +23,6 @@ import { largestPiece } from "./weights";
 
 /** Tokens of a sequence: no fewer than these, however slow a device is. */
 const LEAST_TOKENS = 16;
-
-/** No dispatch is planned to take longer. */
-const DISPATCH_SECONDS = 0.5;
 
 /** What products reach of the roof of arithmetic at least; a guess that only sets how many tokens there are. */
 const SHARE = 0.2;
@@ -62,25 +56,6 @@ function small<D extends TrainingDispatch>(dispatch: D): D {
   const shape = { M: Math.min(M, LARGEST.M), N: Math.min(N, LARGEST.N), K: Math.min(K, LARGEST.K) };
   const { shapeClass } = kernelOf(call.kernel);
   return shapeClass(shape) === shapeClass(call.shape) ? { ...dispatch, call: { ...call, shape } } : dispatch;
-}
-
-/** The choices that this run has found for its kernels, and what is searched for beside them. */
-async function chooseFor(session: Session, result: Result, run: TrainingRun): Promise<Choose> {
-  const { gpu, timer } = session;
-  const known = knownChoice(gpu, result);
-  const effort = efforts[result.plan.preset];
-  let others: Choose = firstFitting(gpu);
-  if (effort.search) {
-    const dispatches = training(run.model, run).dispatches.filter(
-      ({ call, dtype }) => isSearched(call) && known(call, dtype) === undefined,
-    );
-    const found = await tuneForward(gpu, timer, [{ dispatches: dispatches.map(small) }], {
-      seconds: effort.tuningSeconds,
-    });
-    result.tunings.push(...found.records);
-    others = found.choose;
-  }
-  return (call, dtype) => known(call, dtype) ?? others(call, dtype);
 }
 
 const gib = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
@@ -131,7 +106,9 @@ export async function measureTraining(
     least: LEAST_STEPS,
     most: plan.preset === "smoke" ? LEAST_STEPS : MOST_STEPS,
   };
-  const choose = await chooseFor(session, result, run);
+  // Only what is searched for is tried: everything else is the first that fits.
+  const searched = training(model, run).dispatches.filter(({ call }) => isSearched(call));
+  const choose = await choosing(session, result, [{ dispatches: searched }], small);
   const { timesHidden } = visibility;
   const found = await runTraining(gpu, run, { choose });
   const work = ({ flops, bytes }: { flops: number; bytes: number }) => ({ flops, bytes });

@@ -2,20 +2,14 @@
 // step is submitted, as a program has it that shows a text while it is written.
 
 import { cacheOf, type DType } from "../kernels/elements";
-import {
-  allFused,
-  type ForwardOptions,
-  forward,
-  LONGEST_CHUNK,
-  layersWithin,
-  type ModelConfig,
-} from "../workloads";
+import { allFused, LONGEST_CHUNK, type ModelConfig } from "../workloads";
 import type { Gpu } from "./device";
 import { type FillWeights, type Forward, prepareForward } from "./forward";
 import { partsOf } from "./forward_driver";
 import { type ForwardMemory, memoryOf } from "./forward_measurement";
 import { type Choose, planForward } from "./forward_plan";
-import { largestPiece } from "./weights";
+import { forwardPasses } from "./forward_run";
+import { submit } from "./submits";
 
 /** Tokens of a prompt that one pass reads at most: on a CPU a dispatch of more would keep it busy for too long. */
 const CHUNK = { hardware: LONGEST_CHUNK, software: 64 };
@@ -48,29 +42,21 @@ export interface WrittenTokens {
 /** The passes of a text: a step, the end of the prompt, and where it has any, whole chunks of it. */
 function passesOf(gpu: Gpu, { model, dtype, prompt, most }: TextRun) {
   const chunk = gpu.info.software === null ? CHUNK.hardware : CHUNK.software;
-  const chunks = Math.ceil(prompt.length / chunk) - 1;
-  const greedy = { kind: "greedy" } as const;
-  const common = {
+  const { chunks, passes } = forwardPasses(gpu, {
+    model,
     dtype,
     cache: cacheOf[dtype],
     batch: 1,
-    capacity: prompt.length + most,
+    depth: 0,
+    prompt: prompt.length,
+    chunk,
+    // The last token is written and not read: prompt and text may fill the model's context.
+    generate: most - 1,
+    interactive: 0,
+    sampling: { kind: "greedy" },
     fused: allFused,
-    residentLayers: layersWithin(model, dtype, Number.POSITIVE_INFINITY),
-    largestBinding: largestPiece(gpu),
-  } satisfies Partial<ForwardOptions>;
-  const passes = [
-    forward(model, { ...common, tokens: 1, logits: "last", sampling: greedy, from: "sampled" }),
-    forward(model, {
-      ...common,
-      tokens: prompt.length - chunks * chunk,
-      logits: "last",
-      sampling: greedy,
-      from: "prompt",
-    }),
-  ];
-  if (chunks > 0)
-    passes.push(forward(model, { ...common, tokens: chunk, logits: "none", sampling: null, from: "prompt" }));
+    memory: Number.POSITIVE_INFINITY,
+  });
   return { chunk, chunks, passes };
 }
 
@@ -80,11 +66,6 @@ function reader(ready: Forward, { prompt }: TextRun, chunk: number, chunks: numb
   const { device } = gpu;
   const [step, end, part] = ready.passes;
   if (step === undefined || end === undefined) throw new RangeError("a text has two passes at least");
-  const submit = (encode: (encoder: GPUCommandEncoder) => void) => {
-    const encoder = device.createCommandEncoder();
-    encode(encoder);
-    device.queue.submit([encoder.finish()]);
-  };
   const token = async () => (await ready.readSampled())[0] ?? 0;
   return {
     /** Reads the prompt; the token after it. */
@@ -93,14 +74,15 @@ function reader(ready: Forward, { prompt }: TextRun, chunk: number, chunks: numb
         const pass = i < chunks && part !== undefined ? part : end;
         ready.writePrompt(prompt.slice(i * chunk, i * chunk + pass.options.tokens));
         // One layer to a submit: no driver loses patience.
-        for (const range of partsOf(pass, 1)) submit((encoder) => pass.encode(encoder, i * chunk, range));
+        for (const range of partsOf(pass, 1))
+          submit(device, (encoder) => pass.encode(encoder, i * chunk, range));
         if (i < chunks) await gpu.await(device.queue.onSubmittedWorkDone(), "reading a prompt");
       }
       return token();
     },
     /** The token after the one that was sampled last, which stands at `position`. */
     next(position: number): Promise<number> {
-      submit((encoder) => step.encode(encoder, position));
+      submit(device, (encoder) => step.encode(encoder, position));
       return token();
     },
   };

@@ -1,10 +1,10 @@
 // What whole models took beside the sum of their kernels and the roofline, as bars side by side.
 
 import type { Compared, WholeModel } from "../analysis/forward";
-import { forwardId } from "../forward_result";
 import { duration, percent, sampled, seconds } from "../units";
-import { head, texts } from "./forward_tables";
+import { groupName, head } from "./forward_tables";
 import type { Groups, Table } from "./report_types";
+import { drawn, texts } from "./wording";
 
 /** One of the two figures of a whole model that something stands beside. */
 interface Figure {
@@ -16,9 +16,6 @@ const figures: readonly Figure[] = [
   { title: "Time to first token (TTFT)", of: ({ firstToken }) => firstToken },
   { title: "Time per token, free-running (TPOT)", of: ({ perToken }) => perToken },
 ];
-
-/** Four digits: a link keeps as many. */
-const drawn = (value: number) => Number(value.toPrecision(4));
 
 const shareText = (value: number | undefined, { measured }: Compared) =>
   value === undefined ? "" : percent(value / measured.value);
@@ -48,7 +45,7 @@ function besideChart({ title, of }: Figure, model: string, whole: readonly Whole
     unit,
     stacked: false,
     note: "measured, the sum of its kernels, and the roofline: shorter is better",
-    groups: whole.map(({ run }) => `${forwardId(run)} ${run.dtype}`),
+    groups: whole.map(({ run }) => groupName(run)),
     series: [
       series(
         "measured",

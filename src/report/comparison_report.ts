@@ -127,11 +127,20 @@ const counts = (judged: readonly { readonly ratio: Ratio }[]): { verdict: Verdic
     .map((verdict) => ({ verdict, count: judged.filter(({ ratio }) => ratio.verdict === verdict).length }))
     .filter(({ count }) => count > 0);
 
+/** What is said instead of a verdict on all cells together, where whole models have verdicts of their own. */
+const insteadOfCells = ({ cells }: Comparison) =>
+  `${cells.length === 0 ? "no cells" : "every cell that is in both is doubtful"}; see Whole models`;
+
+const countsText = (judged: readonly { readonly ratio: Ratio }[]): string =>
+  counts(judged)
+    .map(({ verdict, count }) => `${count} ${verdict}`)
+    .join(", ");
+
 function overallTable(comparison: Comparison): Table {
   const { overall, cells, forwards, onlyA, onlyB } = comparison;
   const whole: Fact[] =
     overall === undefined
-      ? [["B is", "cannot tell: no cell can be compared"]]
+      ? [["B is", forwards.length > 0 ? insteadOfCells(comparison) : "cannot tell: no cell can be compared"]]
       : [
           ["B is", overall.ratio.verdict],
           ["B / A (99 %)", ratioText(overall.ratio)],
@@ -157,6 +166,16 @@ function overallTable(comparison: Comparison): Table {
 function headline(comparison: Comparison): Headline {
   const { overall, cells, forwards, wandering } = comparison;
   const about = { workload: "B against A", phase: "kernel", dtype: "" } as const;
+  const slowerFigures = forwards.filter((each) => each.ratio.verdict === "slower").map(figureOf);
+  if (overall === undefined && forwards.length > 0)
+    return {
+      ...about,
+      main: insteadOfCells(comparison),
+      mainValue: 1,
+      rate: "figures of whole models, each with a verdict of its own",
+      share: countsText(forwards),
+      meaning: slowerFigures.length > 0 ? `slower: ${firstOf(slowerFigures)}` : "no figure is slower",
+    };
   if (overall === undefined)
     return {
       ...about,
@@ -167,16 +186,13 @@ function headline(comparison: Comparison): Headline {
       meaning: "nothing can be compared",
     };
   const { ratio } = overall;
-  const slowerFigures = forwards.filter((each) => each.ratio.verdict === "slower").map(figureOf);
   const slower = [...slowerFigures, ...cells.filter((each) => each.ratio.verdict === "slower").map(nameOf)];
   return {
     ...about,
     main: `${ratio.verdict}: ${ratioText(ratio)} times A's time`,
     mainValue: ratio.value,
     rate: `the geometric mean of ${overall.cells} of ${cells.length} cells, with its 99 % interval`,
-    share: counts(cells)
-      .map(({ verdict, count }) => `${count} ${verdict}`)
-      .join(", "),
+    share: countsText(cells),
     meaning:
       slower.length > 0
         ? `slower: ${firstOf(slower)}`

@@ -5,14 +5,11 @@ import type { WholeModel } from "../analysis/forward";
 import { type BatchFrontier, batchFrontiers, depthSeries } from "../analysis/forward_series";
 import { forwardId } from "../forward_result";
 import { duration, memory, type ScaleOf, sampled, seconds, tokenRate } from "../units";
-import { texts } from "./forward_tables";
 import type { Cell, Lines, Table } from "./report_types";
+import { drawn, texts } from "./wording";
 
 type Curve = { readonly chart: Lines; readonly table: Table };
 type Line = Lines["lines"][number];
-
-/** Four digits: a link keeps as many. */
-const drawn = (value: number) => Number(value.toPrecision(4));
 
 /** A figure with its interval as text, and for programs in base units. */
 const figure = (estimate: Estimate, scaleOf: ScaleOf): Cell => ({

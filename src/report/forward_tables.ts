@@ -5,7 +5,7 @@ import { type ForwardCase, forwardId } from "../forward_result";
 import type { Result } from "../result";
 import { duration, memory, percent, sampled, seconds, significant, tokenRate, written } from "../units";
 import type { Cell, Table } from "./report_types";
-import { cell } from "./wording";
+import { cell, texts } from "./wording";
 
 export const head = (given: ForwardCase): Cell[] => [
   cell(given.model),
@@ -13,7 +13,8 @@ export const head = (given: ForwardCase): Cell[] => [
   cell(given.dtype),
 ];
 
-export const texts = (...list: readonly string[]): Cell[] => list.map((text) => cell(text));
+/** What a group of bars is called that stands for a run. */
+export const groupName = (run: ForwardCase): string => `${forwardId(run)} ${run.dtype}`;
 
 /** A time's sum of kernels and roof, and how far above each it is; of a rate the same seen from the other side. */
 function besides({ measured, kernels, kernelsAtMost, roofline }: Compared, tokens?: number): string[] {

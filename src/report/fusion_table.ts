@@ -5,8 +5,9 @@ import type { WholeModel } from "../analysis/forward";
 import { monotone } from "../analysis/interval";
 import { forwardName } from "../forward_result";
 import { percent, sampled, seconds } from "../units";
-import { head, texts } from "./forward_tables";
+import { head } from "./forward_tables";
 import type { Table } from "./report_types";
+import { texts } from "./wording";
 
 /** How much less time it takes fused, as a share; its interval from the worst and the best that both allow. */
 function saved(fused: Estimate, apart: Estimate): string {

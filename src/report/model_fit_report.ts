@@ -21,7 +21,7 @@ const memoryWord = (bytes: number) =>
   bytes % 2 ** 30 === 0 ? `${bytes / 2 ** 30}GiB` : `${Math.ceil(bytes / 2 ** 20)}MiB`;
 
 /** Whether a model fits, in a few words. */
-export function fitText(fit: ModelFit): string {
+function fitText(fit: ModelFit): string {
   if (fit.problem !== undefined) return `no: ${fit.problem}`;
   return isWhole(fit) ? "fits" : `${fit.residentLayers} of ${fit.ofLayers} layers in memory, taking turns`;
 }

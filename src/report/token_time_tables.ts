@@ -2,10 +2,10 @@
 
 import type { WholeModel } from "../analysis/forward";
 import { secondsPerLayer, type TimeKind, type TokenTime, timeKinds } from "../analysis/token_time";
-import { type ForwardCase, forwardId } from "../forward_result";
 import { duration, percent, seconds } from "../units";
-import { head, texts } from "./forward_tables";
+import { groupName, head } from "./forward_tables";
 import type { Cell, Groups, Table } from "./report_types";
+import { drawn, texts } from "./wording";
 
 /** What each kind is called. */
 const kindNames: Readonly<Record<TimeKind, string>> = {
@@ -154,11 +154,6 @@ export function breakdownTable(whole: readonly WholeModel[], of = ""): Table | u
     rows,
   };
 }
-
-/** Four digits: a link keeps as many. */
-const drawn = (value: number) => Number(value.toPrecision(4));
-
-const groupName = (run: ForwardCase) => `${forwardId(run)} ${run.dtype}`;
 
 /** A stacked bar for each run of a model. */
 function stack(

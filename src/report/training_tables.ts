@@ -16,11 +16,9 @@ import {
   tokenRate,
 } from "../units";
 import type { Cell, Table } from "./report_types";
-import { cell } from "./wording";
+import { cell, texts } from "./wording";
 
 const head = (given: TrainingCase): Cell[] => [cell(given.model), cell(trainingId(given)), cell(given.dtype)];
-
-const texts = (...list: readonly string[]): Cell[] => list.map((text) => cell(text));
 
 /** What is done per byte, what it reaches, and how close to the roofs that is. */
 const reached = (

@@ -33,3 +33,8 @@ export function rateOfInterest(each: Complete): RateOfInterest {
 
 export const cell = (text: string, title?: string): Cell =>
   title === undefined ? { text } : { text, title };
+
+export const texts = (...list: readonly string[]): Cell[] => list.map((text) => cell(text));
+
+/** Four digits: fewer than a link keeps, so that a result and its link draw the same. */
+export const drawn = (value: number): number => Number(value.toPrecision(4));

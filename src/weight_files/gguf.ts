@@ -73,6 +73,9 @@ const ALIGNMENT = 32;
 const MOST_DIMENSIONS = 4;
 const MOST_KEY = 2 ** 16;
 
+/** More than any model has; a corrupted count in a large file would ask for more memory than there is. */
+const MOST = { elements: 2 ** 24, pairs: 2 ** 16, tensors: 2 ** 20 };
+
 /** Fewer bytes than these no pair of key and value has, and no tensor. */
 const LEAST = { pair: 8 + 1 + 4 + 1, tensor: 8 + 1 + 4 + 8 + 4 + 8 };
 
@@ -84,6 +87,8 @@ async function readArray(reader: GgufReader, key: string): Promise<readonly stri
     // Each string has its length in front of it.
     if (count > reader.remaining / 8)
       refuse(reader.file, at, `${key} has ${count} strings, and ${reader.remaining} bytes are left`);
+    if (count > MOST.elements)
+      refuse(reader.file, at, `${key} has ${count} strings, and ${MOST.elements} are the most`);
     const texts: string[] = [];
     for (let i = 0; i < count; i++) texts.push(await reader.text(`${key}[${i}]`));
     return texts;
@@ -100,6 +105,8 @@ async function readArray(reader: GgufReader, key: string): Promise<readonly stri
   // Eight bytes for one: more than a model has reason to list would be more memory than the file takes.
   if (8 * count > reader.file.size)
     refuse(reader.file, at, `${key} has ${count} numbers: too many for this file`);
+  if (count > MOST.elements)
+    refuse(reader.file, at, `${key} has ${count} numbers, and ${MOST.elements} are the most`);
   const view = await reader.bytes(count * size, key);
   return Float64Array.from({ length: count }, (_, i) => read(view, i * size));
 }
@@ -175,12 +182,13 @@ export async function readGguf(file: ByteSource): Promise<Gguf> {
   }
   const tensorCount = await reader.u64("the number of tensors");
   const pairCount = await reader.u64("the number of metadata");
-  for (const [at, what, count, least] of [
-    [8, "tensors", tensorCount, LEAST.tensor],
-    [16, "metadata", pairCount, LEAST.pair],
+  for (const [at, what, count, least, most] of [
+    [8, "tensors", tensorCount, LEAST.tensor, MOST.tensors],
+    [16, "metadata", pairCount, LEAST.pair, MOST.pairs],
   ] as const) {
     if (count > reader.remaining / least)
       refuse(file, at, `${count} ${what} do not fit into ${reader.remaining} bytes`);
+    if (count > most) refuse(file, at, `${count} ${what}, and ${most} are the most`);
   }
 
   const metadata = new Map<string, GgufValue>();

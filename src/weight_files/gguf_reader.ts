@@ -5,6 +5,9 @@ import { type ByteSource, refuse } from "./byte_source";
 /** Bytes that are read at once. */
 const WINDOW = 2 ** 20;
 
+/** Bytes of a text, at most: a length that was corrupted would ask for more memory than there is. */
+const MOST_TEXT = 2 ** 24;
+
 export interface GgufReader {
   readonly file: ByteSource;
   /** Of the next value in the file. */
@@ -24,9 +27,10 @@ export function ggufReader(file: ByteSource): GgufReader {
   let begin = 0;
   let offset = 0;
 
-  const take = async (length: number, what: string): Promise<DataView> => {
+  const take = async (length: number, what: string, most = Number.POSITIVE_INFINITY): Promise<DataView> => {
     const remaining = file.size - offset;
     if (length > remaining) refuse(file, offset, `${what} takes ${length} bytes, and ${remaining} are left`);
+    if (length > most) refuse(file, offset, `${what} takes ${length} bytes, and ${most} are the most`);
     if (offset < begin || offset + length > begin + held.length) {
       held = await file.read(offset, Math.min(Math.max(length, WINDOW), remaining));
       begin = offset;
@@ -50,7 +54,8 @@ export function ggufReader(file: ByteSource): GgufReader {
     },
     u32: async (what) => (await take(4, what)).getUint32(0, true),
     u64,
-    text: async (what) => new TextDecoder().decode(await take(await u64(`the length of ${what}`), what)),
-    bytes: take,
+    text: async (what) =>
+      new TextDecoder().decode(await take(await u64(`the length of ${what}`), what, MOST_TEXT)),
+    bytes: (length, what) => take(length, what),
   };
 }

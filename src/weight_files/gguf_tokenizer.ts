@@ -172,6 +172,9 @@ function sentencePiece(vocabulary: Vocabulary, metadata: Gguf["metadata"], score
   };
 }
 
+/** Letters of a token, at most: each is cut everywhere, which takes long where a file has one of thousands. */
+const MOST_LETTERS = 1024;
+
 const isTexts = (value: GgufValue | undefined): value is readonly string[] => Array.isArray(value);
 
 /** A tokenizer of a GGUF file, or why it has none that is known, and the tokens that end a text. */
@@ -186,6 +189,8 @@ export function tokenizerOfGguf({ file, metadata }: Gguf): GgufTokenizer {
   });
   const tokens = metadata.get("tokenizer.ggml.tokens");
   if (!isTexts(tokens)) return without("tokenizer.ggml.tokens is missing");
+  if (tokens.some(({ length }) => length > MOST_LETTERS))
+    return without(`tokenizer.ggml.tokens has a token of more than ${MOST_LETTERS} letters`);
   const types = metadata.get("tokenizer.ggml.token_type");
   const vocabulary: Vocabulary = {
     tokens,

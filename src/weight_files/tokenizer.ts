@@ -1,7 +1,7 @@
 // Text to tokens and back: Hugging Face's own library, which is loaded when there are weights to use it with.
 
 import * as v from "valibot";
-import { BadWeights } from "./byte_source";
+import { BadWeights, quoted } from "./byte_source";
 
 /** What the library takes: the contents of tokenizer.json and tokenizer_config.json. */
 export interface TokenizerFiles {
@@ -35,8 +35,9 @@ export async function openTokenizer(
     try {
       return work();
     } catch (error) {
+      // The library's message has what stands in the file.
       throw new BadWeights(
-        `${where}: ${what}: ${error instanceof Error ? error.message.slice(0, 200) : error}`,
+        `${where}: ${what}: ${quoted(error instanceof Error ? error.message : String(error))}`,
       );
     }
   };

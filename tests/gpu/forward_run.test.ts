@@ -112,6 +112,14 @@ test("by the wall clock, submit by submit, where there are no timestamps", async
   expect(memory.bytes).toBeGreaterThan(0);
 });
 
+test("a clock so coarse that it sees nothing pass leaves nothing out", async () => {
+  const { written } = await runForward(gpu(), run, { seed: 5 });
+  const now = vi.spyOn(gpu().clock, "now").mockReturnValue(1);
+  const found = await runForward(gpu(), run, { seed: 5 }).finally(() => now.mockRestore());
+  expect(found.written).toEqual(written);
+  expect(Number.isInteger(found.decode.stepsPerSubmit)).toBe(true);
+});
+
 test("a batch at a temperature, with layers that take turns", async () => {
   const found = await runForward(gpu(), {
     ...run,

@@ -54,6 +54,18 @@ test("by the wall clock, phase by phase, where there are no timestamps", async (
   expect(found.losses).toHaveLength(2 + found.samples.length + 3);
 });
 
+test("a clock so coarse that it sees nothing pass leaves no step out", async () => {
+  const has = vi
+    .spyOn(gpu(), "has")
+    .mockImplementation((feature) => feature !== "timestamp-query" && gpu().device.features.has(feature));
+  const now = vi.spyOn(gpu().clock, "now").mockReturnValue(1);
+  const { losses } = await runTraining(gpu(), run).finally(() => {
+    has.mockRestore();
+    now.mockRestore();
+  });
+  expect(losses.every((loss) => loss > 0)).toBe(true);
+});
+
 test("a model that does not learn is no measurement", async () => {
   const optimiser = { ...run.optimiser, learningRate: 0, weightDecay: 0 };
   await expect(runTraining(gpu(), { ...run, optimiser })).rejects.toThrow(/does not learn/);

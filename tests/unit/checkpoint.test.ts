@@ -63,6 +63,15 @@ test.each(["F32", "F16", "Q8_0", "Q4_0"])(
   },
 );
 
+test("what a library says of a tokenizer.json is shown without its control characters", async () => {
+  const tokenizer = { ...JSON.parse(new TextDecoder().decode(files["tokenizer.json"])) };
+  tokenizer.pre_tokenizer = { type: "\u001b[2J" };
+  const checkpoint = await opened({ ...files, "tokenizer.json": text(tokenizer) });
+  await expect(tokenizerOf(checkpoint)).rejects.toThrow(
+    "tokenizer.json: makes no tokenizer: Unknown PreTokenizer type: \ufffd[2J",
+  );
+});
+
 test("a tokenizer.json beside a GGUF file is taken before its own", async () => {
   const { tokenizer } = await opened({
     "tiny.gguf": ggufOfFixture(files, "F16"),
@@ -79,6 +88,10 @@ describe("without a tokenizer a model opens all the same, and says why", () => {
     ],
     [{ "tokenizer.ggml.model": { text: "bert" } }, "tiny.gguf: tokenizer.ggml.model bert is not known"],
     [{ "tokenizer.ggml.tokens": { u32: 1 } }, "tiny.gguf: tokenizer.ggml.tokens is missing"],
+    [
+      { "tokenizer.ggml.tokens": { texts: ["a", "b".repeat(1025)] } },
+      "tiny.gguf: tokenizer.ggml.tokens has a token of more than 1024 letters",
+    ],
     [{ "tokenizer.ggml.merges": { u32: 1 } }, "tiny.gguf: tokenizer.ggml.merges is missing"],
   ] as const)("%j", async (changes, says) => {
     const { tokenizer } = await opened({ "tiny.gguf": ggufOfFixture(files, "F16", changes) });

@@ -4,6 +4,8 @@ import { describe, expect, test } from "vitest";
 import { type Comparison, compareResults, ratioOf } from "../../src/analysis/compare";
 import { orderStatistics } from "../../src/analysis/estimate";
 import { stepStatistics } from "../../src/analysis/forward";
+import { exitOf } from "../../src/cli/commands/compare";
+import { ExitCode } from "../../src/cli/exit";
 import { caseOf, type MeasuredForward } from "../../src/forward_result";
 import { comparisonReport } from "../../src/report/comparison_report";
 import { markdown } from "../../src/report/markdown";
@@ -98,6 +100,35 @@ describe("a slower side", () => {
     ]);
     expect(seen.headlines[0]?.meaning).toBe("slower: llama-3.2-1b pp512+tg128 f32 TPOT and 1 more");
     expect(markdown(seen)).toMatch(/figures of whole models: slower \| 2/);
+  });
+});
+
+describe("results without cells", () => {
+  const bare = (result: Result): Result => ({ ...result, outcomes: [] });
+  const compared = (factors: { ttft?: number; tpot?: number }) => {
+    const [a, b] = [bare(run(1)), bare(run(2, factors))];
+    const comparison = compareResults(a, b);
+    return { exit: exitOf(comparison), report: comparisonReport(comparison, a, b) };
+  };
+
+  test("are judged by their whole models", () => {
+    const same = compared({});
+    expect(same.exit).toBe(ExitCode.done);
+    expect(same.report.headlines[0]).toMatchObject({
+      main: "no cells; see Whole models",
+      share: "6 same",
+      meaning: "no figure is slower",
+    });
+    expect(markdown(same.report)).toMatch(/B is +\| no cells; see Whole models/);
+    const slower = compared({ tpot: 1.08 });
+    expect(slower.exit).toBe(ExitCode.failed);
+    expect(slower.report.headlines[0]?.meaning).toBe("slower: llama-3.2-1b pp512+tg128 f32 TPOT and 1 more");
+  });
+
+  test("are undecided where nothing could be judged", () => {
+    const hidden = bare(run(2, {}, () => ({ hidden: true })));
+    expect(exitOf(compareResults(bare(run(1)), hidden))).toBe(ExitCode.undecided);
+    expect(exitOf(compareResults(bare(run(1)), { ...bare(run(2)), forwards: [] }))).toBe(ExitCode.undecided);
   });
 });
 

@@ -91,6 +91,9 @@ const header = (tensorCount: number, pairs: number, ...words: readonly number[])
 };
 const withTensor = (changes: object) => ggufFile(metadata, [{ ...tensors[1], ...changes }]);
 
+/** "kkkk", a key that whole words follow. */
+const KKKK = 0x6b6b6b6b;
+
 describe("refused with offset and reason", () => {
   test.each([
     [new TextEncoder().encode("GGML0123"), "at byte 0: it does not begin with GGUF"],
@@ -126,6 +129,27 @@ describe("refused with offset and reason", () => {
     ],
   ])("%#: %s", async (given, says) => {
     await expect(readGguf(watched(given))).rejects.toThrow(says);
+  });
+
+  test.each([
+    ["tensors", header(2 ** 21, 0), "at byte 8: 2097152 tensors, and 1048576 are the most"],
+    ["metadata", header(0, 2 ** 17), "at byte 16: 131072 metadata, and 65536 are the most"],
+    ["bytes of a text", header(0, 1, 4, 0, KKKK, 8, 2 ** 31), "kkkk takes 2147483648 bytes, and 16777216"],
+    ["strings", header(0, 1, 4, 0, KKKK, 9, 8, 2 ** 25), "kkkk has 33554432 strings, and 16777216"],
+    ["numbers", header(0, 1, 4, 0, KKKK, 9, 0, 2 ** 25), "kkkk has 33554432 numbers, and 16777216"],
+  ])("more %s than any model has, in a file that has room for them", async (_, bytes, says) => {
+    const most = 2 ** 24;
+    const large: ByteSource = {
+      name: "file",
+      size: 2 ** 33,
+      async read(offset, length) {
+        if (length > most) throw new Error(`${length} bytes were asked for`);
+        const found = new Uint8Array(length);
+        found.set(bytes.subarray(offset, offset + length));
+        return found;
+      },
+    };
+    await expect(readGguf(large)).rejects.toThrow(says);
   });
 
   test.each([

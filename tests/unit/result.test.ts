@@ -25,6 +25,15 @@ describe("a result", () => {
     ["with all kinds of cells", eventful()],
     ["of a single call", resultOf({ words: "kernel=matmul:64x64x64 dtype=f32" })],
     ["with filtered workloads", resultOf({ words: "kernel=attention" })],
+    [
+      "with the tunings of many whole models",
+      {
+        ...eventful(),
+        tunings: Array.from({ length: 300 }, () => eventful().tunings)
+          .flat()
+          .slice(0, 300),
+      },
+    ],
     ["without instruments", { ...resultOf(), instruments: null, reference: null, outcomes: [] }],
     ["with sustained times", resultOf({ words: "dtype=f32 kernel=matvec sustain=5" })],
     [

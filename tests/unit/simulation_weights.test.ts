@@ -1,10 +1,12 @@
 // The weights' memory as it is handed out: disjoint pieces, as many as were asked for.
 
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { openDevice } from "../../src/engine/device";
+import { uploadWeights } from "../../src/engine/forward_upload";
 import { allocateWeights } from "../../src/engine/weights";
 import type { Operand } from "../../src/kernels/kernel";
+import { modelConfig, type Tensor } from "../../src/workloads";
 import { simulate } from "../simulation/gpu";
 import { quiet } from "../simulation/hardware";
 
@@ -31,4 +33,32 @@ test("as many pieces as there are, or the limit of them, all over the memory, no
       expect(all.length - at.at(-1)!).toBeLessThanOrEqual(Math.ceil(all.length / at.length));
     }),
   );
+});
+
+test("the scales of a cache in q8_0 are filled where the weights are a file's, too", async () => {
+  const gpu = await drive(openDevice(host));
+  const { device } = gpu;
+  const scales: Tensor = {
+    name: "layers.0.kv.scales",
+    role: "cache",
+    rows: 8,
+    columns: 64,
+    element: "f16",
+    bytes: 1024,
+  };
+  const buffer = device.createBuffer({ size: 1024, usage: GPUBufferUsage.STORAGE });
+  const written = vi.spyOn(device.queue, "writeBuffer").mockImplementation(() => {});
+  const nothing = { stored: [], parts: () => [] };
+  const fill = uploadWeights(
+    { model: modelConfig("llama-3.2-1b"), weights: nothing, ropeDivisors: undefined },
+    "f16",
+    () => {},
+  );
+  await drive(fill(gpu, [scales], () => buffer));
+  const bytes = written.mock.calls.map(([, at, data, from = 0, count = 0]) => {
+    const numbers = data as Uint16Array;
+    expect([...numbers.subarray(from, from + count)].every((bits) => bits > 0)).toBe(true);
+    return { at, bytes: 2 * count };
+  });
+  expect(bytes).toEqual([{ at: 0, bytes: 1024 }]);
 });

@@ -2,6 +2,7 @@ import { html, nothing, type TemplateResult } from "lit";
 import { live } from "lit/directives/live.js";
 import { dtypes } from "../../kernels/elements";
 import { textReport } from "../../report/text_report";
+import { USUAL_TOKENS } from "../../text_result";
 import { memory, percent } from "../../units";
 import type { Actions, State, TextState } from "../state";
 import { topFiles } from "../text_client";
@@ -70,7 +71,7 @@ export function ownWeights(
     <details class="own-weights" ?open=${busy || text.outcome !== undefined}>
       <summary>Write a text with your own weights</summary>
       <p>
-        A model's folder from Hugging Face (safetensors, config.json, tokenizer.json) or a GGUF file (F16, Q8_0, Q4_0): read
+        A model's folder from Hugging Face (safetensors, config.json, tokenizer.json) or a GGUF file (F32, F16, BF16, Q8_0, Q4_0, Q6_K): read
         from this device, run by the same kernels, uploaded nowhere. What it writes is the proof that a transformer is computed.
       </p>
       <p class="actions">
@@ -118,7 +119,7 @@ export function ownWeights(
             name="text-tokens"
             inputmode="numeric"
             autocomplete="off"
-            placeholder="128"
+            placeholder=${USUAL_TOKENS}
             .value=${live(text.most)}
             @input=${(event: Event) => setText({ most: typed(event) })}
           />

@@ -15,13 +15,17 @@ async function side(name: "A" | "B", source: string): Promise<Result> {
   }
 }
 
-/** A slower cell or whole model, or one that does not work any more, is a regression; without any verdict nothing is passed. */
-function exitOf({ cells, forwards, onlyA, overall }: Comparison): ExitCode {
+/**
+ * A slower cell or whole model, or one that does not work any more, is a regression; without any verdict nothing is
+ * passed. Where there are no cells to be judged together, whole models are enough.
+ */
+export function exitOf({ cells, forwards, onlyA, overall }: Comparison): ExitCode {
   const slower = [...cells, ...forwards].some(({ ratio }) => ratio.verdict === "slower");
   if (slower || onlyA.some(({ failed }) => failed)) return ExitCode.failed;
-  return overall === undefined || overall.ratio.verdict === "cannot tell"
-    ? ExitCode.undecided
-    : ExitCode.done;
+  const decided = (overall === undefined ? forwards : [overall]).some(
+    ({ ratio }) => ratio.verdict !== "cannot tell",
+  );
+  return decided ? ExitCode.done : ExitCode.undecided;
 }
 
 /** Says what differs between two results, and whether B is faster than A. */

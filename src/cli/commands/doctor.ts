@@ -1,10 +1,12 @@
+import { type FitDevice, questionOf } from "../../analysis/model_fit";
 import type { SelfTestCells } from "../../analysis/self_test";
 import { adviceFor } from "../../app/advice";
 import { type Plan, parsePlanWords } from "../../plan";
+import { fitTable } from "../../report/model_fit_report";
 import { selfTestTable } from "../../report/self_test_report";
 import type { DeviceInfo } from "../../result";
 import { memory } from "../../units";
-import { fitLines } from "../before_run";
+import { modelIds } from "../../workloads";
 import { browserPart } from "../browser_part";
 import { Exit, ExitCode } from "../exit";
 import { driverInNode, inspectNode, type NodeAdapter, selfTestInNode } from "../node_host";
@@ -34,6 +36,22 @@ function describe({
   ] as const) {
     if (!features.includes(feature)) say(`           no ${feature}: ${without}`);
   }
+}
+
+/** Every model in the plan's types, on a device whose limits are known: lines for people. */
+function fitLines(plan: Plan, device: FitDevice): string[] {
+  const { rows } = fitTable(modelIds, plan.dtype, questionOf(plan, plan.memory), device);
+  const texts = rows.map((row) => row.slice(0, 5).map(({ text }) => text));
+  const widths = [0, 1, 2, 3].map((i) => Math.max(...texts.map((row) => row[i]?.length ?? 0)));
+  return texts.map(([model = "", dtype = "", weights = "", cache = "", fits = ""]) =>
+    [
+      model.padEnd(widths[0] ?? 0),
+      dtype.padEnd(widths[1] ?? 0),
+      `${weights.padStart(widths[2] ?? 0)} of weights`,
+      `${cache.padStart(widths[3] ?? 0)} of KV cache`,
+      fits,
+    ].join("  "),
+  );
 }
 
 /** The self-test as lines: what, here, and whether the answer was right. */
