@@ -146,12 +146,12 @@ describe.skipIf(reason !== undefined)(`the bundle${because(reason)}`, () => {
       );
       mkdirSync(join(root, "dev"));
       writeFileSync(join(root, "dev/nvidia0"), "");
-      const words = ["preset=smoke", "dtype=f32", "kernel=matmul:64x64x64,matvec:1x256x64"];
+      const words = ["preset=smoke", "dtype=f32", "kernel=add:64x64,matvec:1x256x64", "memory=16MiB"];
       const { status, stdout, stderr } = onBareMachine("run", ...words, "--out", "/tmp/r.json");
       expect(stderr).toMatch(
         /^driver: NVIDIA \(libEGL_nvidia\.so\.0\); NVIDIA's usual one does not load: libGLX_nvidia\.so\.0: cannot open/,
       );
-      expect(stdout).toContain("matmul 64x64x64 f32");
+      expect(stdout).toContain("add 64x64 f32");
       expect(status).toBe(0);
       const parsed = parseResult(JSON.parse(readFileSync(join(root, "tmp/r.json"), "utf8")));
       expect(parsed.ok && parsed.result.completion.status).toBe("complete");
@@ -207,7 +207,8 @@ describe.skipIf(reason !== undefined)(`the bundle${because(reason)}`, () => {
 
   test("Ctrl-C keeps what was finished", async () => {
     const out = join(folder, "cancelled.json");
-    const words = ["run", "preset=smoke", "dtype=f32", "kernel=matmul:64x64x64,copy:1024", "--out", out];
+    const plan = ["preset=smoke", "dtype=f32", "kernel=add:64x64,copy:1024", "memory=16MiB"];
+    const words = ["run", ...plan, "--out", out];
     const child = spawn(link, words, { env: { VK_DRIVER_FILES: swiftShader! } });
     child.stdout.resume();
     for await (const line of createInterface({ input: child.stderr })) {

@@ -68,18 +68,20 @@ describe.each(here)("%s", (engine) => {
     expect(problems).toEqual([]);
   });
 
-  test("tests its instruments at the press of a button", async () => {
-    const { page, problems } = await open(url());
-    await page.getByText("Test the instruments").click();
-    const button = page.getByRole("button", { name: "Run the self-test" });
-    await expect.poll(() => button.isEnabled()).toBe(true);
-    await button.click();
-    await page.getByRole("region", { name: "Self-test of the instruments" }).waitFor({ timeout: 100_000 });
-    const text = await page.locator(".self-test").innerText();
-    expect(text).toMatch(/The instruments work here|Do not trust small differences/);
-    expect(text).toMatch(/a kernel with 10 % more to do/);
-    expect(problems).toEqual([]);
-  });
+  // The tests of `doctor` have the same done in every browser.
+  if (engine === here[0])
+    test("tests its instruments at the press of a button", async () => {
+      const { page, problems } = await open(url());
+      await page.getByText("Test the instruments").click();
+      const button = page.getByRole("button", { name: "Run the self-test" });
+      await expect.poll(() => button.isEnabled()).toBe(true);
+      await button.click();
+      await page.getByRole("region", { name: "Self-test of the instruments" }).waitFor({ timeout: 100_000 });
+      const text = await page.locator(".self-test").innerText();
+      expect(text).toMatch(/The instruments work here|Do not trust small differences/);
+      expect(text).toMatch(/a kernel with 10 % more to do/);
+      expect(problems).toEqual([]);
+    });
 
   test("opens the link that a run made, without touching a GPU, and shows the same figures", async () => {
     const made =
@@ -141,35 +143,40 @@ describe.each(here)("%s", (engine) => {
     expect(problems).toEqual([]);
   });
 
-  test.each([
-    ["?model=llama-3.2-1c", 'unknown model "llama-3.2-1c": did you mean llama-3.2-1b'],
-    ["?modle=llama-3.2-1b", 'unknown word "modle": did you mean model'],
-    ["?pp=many", "pp=many: not a whole number"],
-    ["?model=%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E&run", "unknown model"],
-  ])("refuses the address %s in one line and runs nothing", async (query, line) => {
-    const { page, problems } = await open(`${url()}${query}`);
-    await expect.poll(() => alertText(page)).toContain(line);
-    expect(await page.locator("img").count()).toBe(0);
-    expect(await page.getByRole("button", { name: "Run" }).isDisabled()).toBe(true);
+  test("refuses an address that cannot be in one line and runs nothing", async () => {
+    const { page, problems } = await open(url());
+    for (const [query, line] of [
+      ["?model=llama-3.2-1c", 'unknown model "llama-3.2-1c": did you mean llama-3.2-1b'],
+      ["?modle=llama-3.2-1b", 'unknown word "modle": did you mean model'],
+      ["?pp=many", "pp=many: not a whole number"],
+      ["?model=%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E&run", "unknown model"],
+    ] as const) {
+      await page.goto(`${url()}${query}`);
+      await expect.poll(() => alertText(page), { message: query }).toContain(line);
+      expect(await page.locator("img").count(), query).toBe(0);
+      expect(await page.getByRole("button", { name: "Run" }).isDisabled(), query).toBe(true);
+    }
     expect(problems).toEqual([]);
   });
 
-  test.each([
-    ["cut", (link: string) => link.slice(0, -9), "cut or altered"],
-    [
-      "altered",
-      (link: string) => `${link.slice(0, 40)}${link[40] === "A" ? "B" : "A"}${link.slice(41)}`,
-      "cut or altered",
-    ],
-    ["of a newer version", (link: string) => link.replace("#r=1.", "#r=2."), "newer"],
-    ["too long", (link: string) => link + "A".repeat(65_536), "longer than 64 KiB"],
-    ["empty", () => "#r=", "incomplete"],
-  ])("shows nothing of a link that is %s but a message", async (_what, damage, line) => {
+  test("shows nothing of a damaged link but a message", async () => {
     const made = Object.values(measured)[0];
     if (made === undefined) throw new Error("no run to make a link of");
-    const { page, problems } = await open(`${url()}${damage(await encodeLink(made.result))}`);
-    await expect.poll(() => alertText(page)).toContain(line);
-    expect(await page.locator(".report").count()).toBe(0);
+    const link = await encodeLink(made.result);
+    const altered = `${link.slice(0, 40)}${link[40] === "A" ? "B" : "A"}${link.slice(41)}`;
+    // The page is loaded with the first, and taken to the others; no two in a row have the same message.
+    const { page, problems } = await open(`${url()}${link.slice(0, -9)}`);
+    for (const [what, damaged, line] of [
+      ["cut", link.slice(0, -9), "cut or altered"],
+      ["of a newer version", link.replace("#r=1.", "#r=2."), "newer"],
+      ["altered", altered, "cut or altered"],
+      ["too long", link + "A".repeat(65_536), "longer than 64 KiB"],
+      ["empty", "#r=", "incomplete"],
+    ] as const) {
+      await page.goto(`${url()}${damaged}`);
+      await expect.poll(() => alertText(page), { message: what }).toContain(line);
+      expect(await page.locator(".report").count(), what).toBe(0);
+    }
     expect(problems).toEqual([]);
   });
 
@@ -183,7 +190,7 @@ describe.each(here)("%s", (engine) => {
       const done = new Promise<boolean>((resolve) =>
         document.addEventListener("tokenroof:done", () => resolve(true)),
       );
-      const result = await window.tokenroof.run("preset=smoke dtype=f32 kernel=matvec:1x64x256");
+      const result = await window.tokenroof.run("preset=smoke dtype=f32 memory=16MiB kernel=matvec:1x64x256");
       return { done: await done, same: window.tokenroof.result === result, status: result.completion.status };
     });
     expect(events).toEqual({ done: true, same: true, status: "complete" });

@@ -4,8 +4,9 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import AxeBuilder from "@axe-core/playwright";
 import type { Browser, BrowserContextOptions, Page } from "playwright";
-import { afterAll, beforeAll } from "vitest";
+import { afterAll, beforeAll, expect } from "vitest";
 import { type Engine, findBrowser, launchOptions } from "../../src/cli/browsers";
 
 export const commandLine = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
@@ -63,4 +64,16 @@ export function useBrowser(
     await page.goto(url);
     return { page, problems };
   };
+}
+
+/** Checks that a page breaks none of axe's rules and does not scroll sideways. */
+export async function expectForEverybody(page: Page): Promise<void> {
+  // Without frames nothing is to be put together in another page, and what breaks no rule need not be listed.
+  const axe = new AxeBuilder({ page }).setLegacyMode().options({ resultTypes: ["violations"] });
+  const { violations } = await axe.analyze();
+  expect(violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`)).toEqual([]);
+  const sideways = await page.evaluate(
+    () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+  );
+  expect(sideways).toBe(0);
 }

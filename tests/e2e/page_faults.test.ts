@@ -1,21 +1,20 @@
 // The page under faults: whatever goes, what was measured stays, the result says what failed, and the page answers.
 
 import { readFileSync } from "node:fs";
-import AxeBuilder from "@axe-core/playwright";
 import type { Page } from "playwright";
 import { describe, expect, test } from "vitest";
 import { engines, findBrowser } from "../../src/cli/browsers";
 import { parseResult, type Result } from "../../src/result";
-import { useBrowser, useServer } from "./page";
+import { expectForEverybody, useBrowser, useServer } from "./page";
 import { storageFaults } from "./storage_faults";
 
 const url = useServer();
 
 /** The smallest plan: three probes and two calls. */
-const QUERY = "?preset=smoke&dtype=f32&kernel=matvec:1x64x256,matmul:33x64x128&memory=16MiB";
+const QUERY = "?preset=smoke&dtype=f32&kernel=matvec:1x64x256,add:33x64&memory=16MiB";
 
-/** The same with more trouble taken: it is still under way some seconds later, however fast the machine. */
-const LONGER_QUERY = QUERY.replace("smoke", "quick");
+/** The same with a minute of load in each call: it is still under way some seconds later, however fast the machine. */
+const LONGER_QUERY = `${QUERY}&sustain=60`;
 
 const TIMEOUT = 300_000;
 
@@ -233,7 +232,7 @@ describe.each(here)("%s", (engine) => {
       expect(await remarks(page)).toEqual([expect.stringContaining("The page is hidden")]);
       expect(await lock()).toEqual([]);
       // Far longer than the cell takes.
-      await page.waitForTimeout(12_000);
+      await page.waitForTimeout(6_000);
       expect(await page.evaluate(() => window.tokenroof.progress?.label)).toContain("fma f32");
       await see("visible");
       await gotTo(page, "read f32");
@@ -328,10 +327,8 @@ describe.each(here)("%s", (engine) => {
     const valid = await validMarker(page);
     const { result } = valid;
     const img = "<img src=x onerror=alert(1)>";
+    const otherThings = [img, [], new Map([["result", result]])];
     const hostile = [
-      img,
-      [],
-      new Map([["result", result]]),
       { ...valid, cells: -1 },
       { ...valid, also: img },
       { ...valid, result: {} },
@@ -339,7 +336,8 @@ describe.each(here)("%s", (engine) => {
       { ...valid, result: { ...result, plan: { ...result.plan, model: [img] } } },
       { ...valid, result: { ...result, outcomes: [{ status: "failed", error: img }] } },
     ];
-    for (const what of hostile) {
+    // How other things come out of its storage is each browser's affair; what a marker may hold is the page's.
+    for (const what of [...otherThings, ...(engine === here[0] ? hostile : [])]) {
       await marker(page, { what });
       await page.reload();
       await expect.poll(() => marker(page)).toBeUndefined();
@@ -434,11 +432,6 @@ describe.skipIf(!here.includes("chromium"))("the notice of a run that was cut sh
     await page.reload();
     await notice(page).waitFor();
     await ready(page);
-    const { violations } = await new AxeBuilder({ page }).analyze();
-    expect(violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`)).toEqual([]);
-    const sideways = await page.evaluate(
-      () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
-    );
-    expect(sideways).toBe(0);
+    await expectForEverybody(page);
   });
 });

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, test } from "vitest";
 import { chip } from "../../src/chips";
+import { tokenroofAside } from "./command";
 import { commandLine } from "./page";
 
 const folder = mkdtempSync(join(tmpdir(), "tokenroof-"));
@@ -102,7 +103,7 @@ test("a chip of one's own", () => {
 
 describe("bad input ends with status 2 and one line", () => {
   const good = ["--chip", "rtx-4090", "--model", "llama-3.1-8b"];
-  test.each([
+  test.concurrent.each([
     [[], "predict needs --chip ID"],
     [["--chip", "rtx-4090"], "predict needs --model ID"],
     [["--chip", "rtx-409", "--model", "llama-3.1-8b"], 'unknown chip "rtx-409": did you mean rtx-4090'],
@@ -127,8 +128,8 @@ describe("bad input ends with status 2 and one line", () => {
     [["--rows", file("object.json", {})], "not an array of rows"],
     [["--rows", file("text.json", "{")], "not JSON"],
     [["--chip-file", file("bad.json", { id: "x" }), "--model", "llama-3.1-8b"], "bad.json: name: "],
-  ])("%j", (words, line) => {
-    const { status, stdout, stderr } = predict(...words);
+  ])("%j", async (words, line) => {
+    const { status, stdout, stderr } = await tokenroofAside("predict", ...words);
     expect(stderr).toContain(line);
     expect(stderr.trimEnd().split("\n")).toHaveLength(1);
     expect(stdout).toBe("");

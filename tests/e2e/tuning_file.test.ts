@@ -17,7 +17,7 @@ const oldResult = fileURLToPath(new URL("../fixtures/result-2.json", import.meta
 
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const PLAN = ["preset=smoke", "dtype=f32", "kernel=matvec:1x64x256,matmul:33x64x128", "memory=16MiB"];
+const PLAN = ["preset=smoke", "dtype=f32", "kernel=matvec:1x64x256,add:33x64", "memory=16MiB"];
 
 function run(...words: string[]) {
   const { status, stdout, stderr } = spawnSync(process.execPath, [commandLine, "run", ...PLAN, ...words], {
@@ -36,7 +36,7 @@ function resultIn(file: string): Result {
 
 const reused = (file: string) =>
   resultIn(file)
-    .tunings.filter(({ kernel }) => kernel === "matvec" || kernel === "matmul")
+    .tunings.filter(({ kernel }) => kernel === "matvec" || kernel === "add")
     .map((each) => each.reused);
 
 describe("a bad file ends with status 2 and one line, and nothing is measured", () => {
@@ -101,14 +101,17 @@ describe.each(hosts)("%s", (name, words) => {
   const tunings = join(folder, `${name}-tunings.json`);
   const out = join(folder, `${name}.json`);
 
-  test("writes what it has found, and reuses it the next time", () => {
+  test("reports on stdout and shows progress on stderr, writes what it has found, and reuses it the next time", () => {
     const first = run(...words, "--tuning", tunings, "--out", out);
     expect(first.stderr).toMatch(/^0 tunings of .* reused, \d+ searches$/m);
+    expect(first.stderr).toMatch(/\[\d+\/6\] \d+ s, about \d+ s left/);
+    expect(first.stdout).toContain("add 33x64 f32");
+    expect(resultIn(out).completion.status).toBe("complete");
     expect(first.status).toBe(0);
     expect(reused(out)).toEqual([false, false]);
     const written = text(tunings);
     const parsed = parseTunings(JSON.parse(written));
-    expect(parsed.ok && parsed.records.map(({ kernel }) => kernel).toSorted()).toEqual(["matmul", "matvec"]);
+    expect(parsed.ok && parsed.records.map(({ kernel }) => kernel).toSorted()).toEqual(["add", "matvec"]);
 
     const second = run(...words, "--tuning", tunings, "--out", out);
     expect(second.stderr).toMatch(/^2 tunings of .* reused, \d+ searches$/m);
@@ -116,8 +119,14 @@ describe.each(hosts)("%s", (name, words) => {
     expect(reused(out)).toEqual([true, true]);
     expect(text(tunings)).toBe(written);
   });
+});
+
+// The file is read before there is a host, and here the host that is up the soonest stands for all.
+describe.skipIf(hosts.length === 0)("the last of these hosts", () => {
+  const [name, words] = hosts.at(-1) ?? ["", []];
 
   test("takes them from a result as well, and leaves that as it is", () => {
+    const out = join(folder, `${name}.json`);
     const before = text(out);
     const next = join(folder, `${name}-next.json`);
     const { stderr, status } = run(...words, "--tuning", out, "--out", next);
@@ -126,12 +135,8 @@ describe.each(hosts)("%s", (name, words) => {
     expect(reused(next)).toEqual([true, true]);
     expect(text(out)).toBe(before);
   });
-});
 
-test.skipIf(hosts.length === 0)(
-  "keeps the records of others beside its own, and says why it did not use them",
-  () => {
-    const [[name, words]] = hosts as [(typeof hosts)[number]];
+  test("keeps the records of others beside its own, and says why it did not use them", () => {
     const own = JSON.parse(text(join(folder, `${name}-tunings.json`)));
     const others = own.records.map((record: object) => ({ ...record, adapter: "Other GPU" }));
     const file = join(folder, "others.json");
@@ -142,5 +147,5 @@ test.skipIf(hosts.length === 0)(
     const { records } = JSON.parse(text(file));
     expect(records).toHaveLength(4);
     expect(records.filter(({ adapter }: { adapter: string }) => adapter === "Other GPU")).toEqual(others);
-  },
-);
+  });
+});
