@@ -14,9 +14,7 @@ function plan(words: string): Plan {
   return parsed.plan;
 }
 
-const small = plan(
-  "preset=smoke dtype=f32 memory=16MiB kernel=matmul:33x64x128,matvec:1x64x256,add:33x64",
-);
+const small = plan("preset=smoke dtype=f32 memory=16MiB kernel=matmul:33x64x128,matvec:1x64x256,add:33x64");
 
 /** A host whose devices the test can do things to as they are opened. */
 function hostWith(change: (device: GPUDevice, number: number) => void, deadlineSeconds = 30): Host {
