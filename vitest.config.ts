@@ -1,5 +1,6 @@
 import { playwright } from "@vitest/browser-playwright";
 import { defineConfig, type TestProjectConfiguration } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
 import { define } from "./build.config.ts";
 import { isolationHeaders } from "./src/app/page_headers.ts";
 import { type Engine, engines, type FoundBrowser, findBrowser, launchOptions } from "./src/cli/browsers.ts";
@@ -65,6 +66,14 @@ const gpu: TestProjectConfiguration = {
   },
 };
 
+/** The longest file begins first, or its end is waited for while nothing runs beside it. */
+class EnduranceFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]) {
+    const rank = ({ moduleId }: TestSpecification) => (moduleId.endsWith("/endurance.test.ts") ? 0 : 1);
+    return (await super.sort(files)).toSorted((a, b) => rank(a) - rank(b));
+  }
+}
+
 export default defineConfig({
   define,
   server: { headers: isolationHeaders },
@@ -82,13 +91,14 @@ export default defineConfig({
           name: "e2e",
           include: ["tests/e2e/**/*.test.ts"],
           testTimeout: 300_000,
-          hookTimeout: 60_000,
+          hookTimeout: 120_000,
           // A page on a busy machine takes seconds to answer.
-          expect: { poll: { timeout: 15_000 } },
+          expect: { poll: { timeout: 30_000 } },
         },
       },
     ],
-    // The page's tests wait for what happens in time; tests/run.mjs lets two browsers of the gpu rung work at once.
+    // One file at a time for whoever looks at one thing; tests/run.mjs has as many as there are cores for.
     fileParallelism: false,
+    sequence: { sequencer: EnduranceFirst },
   },
 });

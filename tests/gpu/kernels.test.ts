@@ -312,13 +312,9 @@ const shapes: Record<KernelName, readonly AnyShape[]> = {
 
 const gpu = useDevice();
 
-/**
- * The shapes that choice number `rank` of `choices` is tested at: all that fit it. Where it is eased, each choice
- * meets two or three of them, and the next choice meets others.
- */
+/** The shapes that choice number `rank` of `choices` is tested at: all that fit it. Where it is eased, choices share them. */
 function met(fitting: readonly AnyShape[], rank: number, choices: number): readonly AnyShape[] {
-  if (!eased || fitting.length < 2) return fitting;
-  const turns = Math.min(choices, Math.max(2, Math.ceil(fitting.length / 3)));
+  const turns = eased ? Math.min(choices, fitting.length) : 1;
   return fitting.filter((_, i) => i % turns === rank % turns);
 }
 
