@@ -21,10 +21,16 @@ Map.groupBy ??= <K, T>(items: Iterable<T>, keyOf: (item: T, index: number) => K)
 
 const lavapipe = onLavapipe("chromium");
 
-/** Of the engine and of files, whatever the adapter computes with: Chromium runs them where shaders compile fast. */
-const oncePerBrowser = ["run", "forward_run", "training_run", "weights"].map(
-  (name) => `tests/gpu/${name}.test.ts`,
-);
+/** Of the engine, of graphs and of files, whatever the adapter computes with: Chromium runs them where shaders compile fast. */
+const oncePerBrowser = [
+  "run",
+  "forward_run",
+  "forward_cache",
+  "forward_onnx",
+  "training_run",
+  "training_jax",
+  "weights",
+].map((name) => `tests/gpu/${name}.test.ts`);
 
 /** A browser of the gpu rung. Software adapters need not tell their name, so tests are told it. */
 function instance(name: string, found: FoundBrowser, adapter: Adapter) {

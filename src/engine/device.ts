@@ -197,6 +197,8 @@ export async function openDevice(host: Host, seed = 1): Promise<Gpu> {
     mobile: hostInfo.mobile,
     polls: hostInfo.kind === "node",
     async await(promise, what) {
+      // Where the device is lost already nobody waits for it: what fails then must not count as unhandled.
+      promise.catch(() => {});
       if (loss !== undefined) throw loss;
       const stopNudging = isFirefox(hostInfo.agent) ? nudge(clock, device.queue) : undefined;
       try {

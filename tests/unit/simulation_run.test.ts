@@ -1,6 +1,7 @@
 // Whole runs on simulated GPUs on which something goes wrong: what is kept, what is said, and that it ends.
 
 import { describe, expect, test } from "vitest";
+import { openDevice } from "../../src/engine/device";
 import { alwaysVisible, type Host, type Visibility } from "../../src/engine/host";
 import { type Progress, run } from "../../src/engine/run";
 import { type Outcome, parseResult, type Result } from "../../src/result";
@@ -244,3 +245,18 @@ describe("a page that is hidden", () => {
 
 test("is a run like any other where the page is always visible", () =>
   expect(alwaysVisible.hidden).toBe(false));
+
+test("what is begun on a device that is gone, and fails later, is not left unhandled", async () => {
+  const unhandled: unknown[] = [];
+  const note = (error: unknown) => unhandled.push(error);
+  process.on("unhandledRejection", note);
+  const { host, drive } = simulate(quiet);
+  const gpu = await drive(openDevice(host));
+  gpu.close();
+  await expect(drive(gpu.await(new Promise(() => {}), "the loss"))).rejects.toThrow("device lost");
+  const late = Promise.reject(new Error("Buffer unmapped"));
+  await expect(drive(gpu.await(late, "reading back"))).rejects.toThrow("device lost");
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  process.off("unhandledRejection", note);
+  expect(unhandled).toEqual([]);
+});
