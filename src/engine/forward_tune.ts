@@ -23,9 +23,6 @@ const TUNING_BYTES = 2 ** 26;
 /** What a call may stream of them, so that it rotates through some places. */
 const MOST_STREAMED = TUNING_BYTES / 4;
 
-/** No dispatch of a whole model is planned to take longer. */
-export const DISPATCH_SECONDS = 0.5;
-
 /** What is worth a search beyond the starts: nearly all time is spent there. */
 const SEARCHED: ReadonlySet<string> = new Set([
   ...["matmul", "matvec", "swiglu", "attention", "attention_q8_0", "sink_attention"],

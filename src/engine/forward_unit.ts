@@ -27,9 +27,10 @@ import { efforts } from "./effort";
 import type { FillWeights } from "./forward";
 import type { ForwardAmount, ForwardMeasurement, ForwardRun } from "./forward_measurement";
 import { forwardPasses, runForward } from "./forward_run";
-import { choosing, DISPATCH_SECONDS } from "./forward_tune";
+import { choosing } from "./forward_tune";
 import type { Roofs } from "./pieces";
 import type { Session } from "./session";
+import { DISPATCH_SECONDS } from "./submits";
 
 /** Tokens of a prompt that one pass reads at most, as llama.cpp's ubatch, and at least. */
 const CHUNKS = { most: LONGEST_CHUNK, least: 16 };

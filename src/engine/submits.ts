@@ -3,6 +3,9 @@
 /** No submit is planned to keep the GPU busy much longer: drivers take a device away that does not answer. */
 const SUBMIT_SECONDS = 0.1;
 
+/** No dispatch of a whole model is planned to take longer: a submit has one at least. */
+export const DISPATCH_SECONDS = 0.5;
+
 /**
  * Seconds that something took which was planned for one submit: what was measured, or as long as one may take where a
  * coarse clock has seen nothing pass.

@@ -15,9 +15,10 @@ import {
   trainingStateBytes,
   whyNoTraining,
 } from "../workloads";
-import { choosing, DISPATCH_SECONDS, isSearched } from "./forward_tune";
+import { choosing, isSearched } from "./forward_tune";
 import type { Roofs } from "./pieces";
 import type { Session } from "./session";
+import { DISPATCH_SECONDS } from "./submits";
 import { runTraining, type TrainingRun } from "./training_run";
 import { largestPiece } from "./weights";
 

@@ -256,7 +256,8 @@ test("what is begun on a device that is gone, and fails later, is not left unhan
   await expect(drive(gpu.await(new Promise(() => {}), "the loss"))).rejects.toThrow("device lost");
   const late = Promise.reject(new Error("Buffer unmapped"));
   await expect(drive(gpu.await(late, "reading back"))).rejects.toThrow("device lost");
-  await new Promise((resolve) => setTimeout(resolve, 10));
+  // Node tells of it once all microtasks are through.
+  await new Promise((resolve) => setImmediate(resolve));
   process.off("unhandledRejection", note);
   expect(unhandled).toEqual([]);
 });
