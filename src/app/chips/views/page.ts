@@ -63,7 +63,7 @@ function partsOf({ name }: RaceView, state: ChipsState, actions: ChipsActions): 
 const measuredLine = ({ measured }: ChipsState) =>
   measured === undefined
     ? html`<p class="device">
-        <a href="./">Measure this device</a> to see it here: “Among the chips” stands under every result.
+        <span><a href="./">Measure this device</a> to see it here: “Among the chips” stands under every result.</span>
       </p>`
     : html`<p class="device">
         <span class="chip">measured</span> <strong>${measured.chip.name}</strong>
